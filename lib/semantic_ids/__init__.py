@@ -1,0 +1,1 @@
+"""Semantic IDs on Spark."""

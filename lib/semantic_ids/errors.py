@@ -1,0 +1,43 @@
+"""Errors a user can cause, each also a builtin and each with the exit code of the job that meets it."""
+
+from typing import ClassVar
+
+__all__ = [
+    "ArtefactError",
+    "ConfigError",
+    "InputError",
+    "SemanticIdsError",
+    "ShapeError",
+    "SpecError",
+    "TableError",
+]
+
+
+class SemanticIdsError(Exception):
+    """Root of the errors of this package: one sentence that names the field, the rule and the value."""
+
+    exit_code: ClassVar[int] = 2
+
+
+class ConfigError(SemanticIdsError, ValueError):
+    """A configuration file or an override breaks a rule."""
+
+
+class SpecError(SemanticIdsError, ValueError):
+    """The stages or options of a codebook break a rule."""
+
+
+class ShapeError(SemanticIdsError, ValueError):
+    """An array has the wrong number of dimensions, length or dtype."""
+
+
+class InputError(SemanticIdsError, ValueError):
+    """Values are outside what the operation is defined for."""
+
+
+class ArtefactError(SemanticIdsError, ValueError):
+    """A stored codebook is damaged, of an unknown format, or not the one that was asked for."""
+
+
+class TableError(SemanticIdsError, LookupError):
+    """A table is missing, empty, or has other columns than the job needs."""
