@@ -1,0 +1,39 @@
+"""Semantic IDs as arithmetic on numpy arrays: fit, encode, decode, the wire format and files."""
+
+from semantic_ids.codebook.codebook import Codebook
+from semantic_ids.codebook.decoder import decode, decode_tables, digits_of
+from semantic_ids.codebook.encoder import encode
+from semantic_ids.codebook.files import load, load_file, save, save_file
+from semantic_ids.codebook.fitting import fit
+from semantic_ids.codebook.layout import (
+    bytes_to_sids,
+    null_sid,
+    pack_digits,
+    sids_to_bytes,
+    unpack_digits,
+)
+from semantic_ids.codebook.quality import error_curve, relative_error
+from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.codebook.tables import digit_tables
+
+__all__ = [
+    "Codebook",
+    "CodebookSpec",
+    "bytes_to_sids",
+    "decode",
+    "decode_tables",
+    "digit_tables",
+    "digits_of",
+    "encode",
+    "error_curve",
+    "fit",
+    "load",
+    "load_file",
+    "null_sid",
+    "pack_digits",
+    "relative_error",
+    "save",
+    "save_file",
+    "sids_to_bytes",
+    "unpack_digits",
+]

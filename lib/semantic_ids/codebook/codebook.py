@@ -1,0 +1,136 @@
+"""The codebook: everything needed to encode and decode, and the hash of that content."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from semantic_ids.codebook.layout import Layout, lay_out
+from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.errors import SpecError
+
+FORMAT = 1
+NORM_BITS = 12
+MAX_SHIFT = 8
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+BasisArray: TypeAlias = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True, eq=False)
+class Codebook:
+    """An immutable quantiser, ``x_hat = mean + sum_j T[j, byte_j]`` with ``T_j = D_j V_j``.
+
+    Two codebooks are equal when their content, and so their ``codebook_id``, is.
+
+    Parameters
+    ----------
+    spec : CodebookSpec
+        Stages as they were asked for, and the encoder's options.
+    collections : mapping of str to int
+        Names of the embedding columns that the codebook encodes, with their dimensions.
+    mean : ndarray of shape (dim,), float32
+    basis : ndarray of shape (n_rows, dim), int16
+        Rows of V in units of ``2 ** basis_exponent``, each of 2-norm at most 2 ** 12.
+    x_exponent, basis_exponent : int
+        Exponents of the grids of rows and basis, ``0 <= x_exponent - basis_exponent <= 8``.
+    metrics : mapping
+        Measured while fitting. Not content: it does not change ``codebook_id``.
+    """
+
+    spec: CodebookSpec
+    collections: Mapping[str, int]
+    mean: FloatArray
+    basis: BasisArray
+    x_exponent: int
+    basis_exponent: int
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        mean = np.array(self.mean, "<f4") + np.float32(0)  # -0.0 and 0.0 are one content
+        basis = np.array(self.basis, "<i2")
+        n_rows = sum(byte.n_rows for byte in self.layout)
+        if mean.shape != (sum(self.collections.values()),) or basis.shape != (n_rows, mean.size):
+            raise SpecError(
+                f"basis must have shape ({n_rows}, {sum(self.collections.values())}) and mean its "
+                f"columns, got {basis.shape} and {mean.shape}"
+            )
+        if not 0 <= self.x_exponent - self.basis_exponent <= MAX_SHIFT:
+            raise SpecError(
+                f"x_exponent - basis_exponent must be from 0 to {MAX_SHIFT}, "
+                f"got {self.x_exponent} - {self.basis_exponent}"
+            )
+        if (basis.astype(np.int64) ** 2).sum(axis=1).max(initial=0) > 4**NORM_BITS:
+            raise SpecError(f"each row of basis must have a 2-norm of at most {2**NORM_BITS}")
+        for name, array in (("mean", mean), ("basis", basis)):
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @cached_property
+    def layout(self) -> Layout:
+        """The bytes of a SID, coarsest first."""
+        return lay_out(self.spec.stages)
+
+    @property
+    def width(self) -> int:
+        """Number of bytes of a SID."""
+        return len(self.layout)
+
+    @property
+    def n_digits(self) -> int:
+        """Number of ternary and binary digits in total."""
+        return sum(byte.n_digits for byte in self.layout)
+
+    @property
+    def dim(self) -> int:
+        """Number of columns of the vectors."""
+        return int(self.mean.size)
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """JSON-able part of the content; ``mean`` and ``basis`` are the rest."""
+        return {
+            "format": FORMAT,
+            "collections": dict(self.collections),
+            "bytes": [{"kind": byte.kind, "radices": list(byte.radices)} for byte in self.layout],
+            "beam": self.spec.beam,
+            "sweeps": self.spec.sweeps,
+            "x_exponent": self.x_exponent,
+            "basis_exponent": self.basis_exponent,
+        }
+
+    @cached_property
+    def codebook_id(self) -> str:
+        """First 128 bits, in hex, of the SHA-256 of the content: canonical JSON, basis, mean."""
+        digest = hashlib.sha256(canonical_json(self.content).encode())
+        digest.update(self.basis.tobytes())
+        digest.update(self.mean.tobytes())
+        return digest.hexdigest()[:32]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Codebook) and self.codebook_id == other.codebook_id
+
+    def __hash__(self) -> int:
+        return hash(self.codebook_id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Rebuilding through the constructor keeps the arrays read-only and derived values unpickled.
+        return Codebook, (
+            self.spec,
+            dict(self.collections),
+            self.mean,
+            self.basis,
+            self.x_exponent,
+            self.basis_exponent,
+            dict(self.metrics),
+        )
+
+
+def canonical_json(value: Mapping[str, Any]) -> str:
+    """Return the one JSON text of a value: sorted keys, no spaces, ASCII."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,66 @@
+"""Semantic IDs back to vectors, digits and tables."""
+
+import numpy as np
+import numpy.typing as npt
+
+from semantic_ids.codebook.codebook import Codebook, FloatArray
+from semantic_ids.codebook.layout import DigitArray, assigned_symbols, digits_of_symbols
+from semantic_ids.codebook.tables import integer_tables
+
+
+def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
+    """Reconstruct vectors from semantic IDs.
+
+    The table rows of an item are summed first, which is exact in float32, and the mean is added last: the
+    result is the same on every machine.
+
+    Parameters
+    ----------
+    sids : array_like of shape (n,), integers
+        As ``encode`` gives them. The null SID decodes to the mean.
+
+    Returns
+    -------
+    ndarray of shape (n, dim), float32
+
+    Raises
+    ------
+    InputError
+        If a SID is not in [0, 256 ** width) or has a symbol that the codebook never assigns.
+    """
+    symbols, is_null = assigned_symbols(sids, codebook.layout)
+    tables = decode_tables(codebook)
+    decoded = np.zeros((len(symbols), codebook.dim), np.float32)
+    for j in range(codebook.width):
+        decoded += tables[j, symbols[:, j]]
+    decoded[is_null] = 0
+    decoded += codebook.mean
+    return decoded
+
+
+def decode_tables(codebook: Codebook) -> FloatArray:
+    """Return T, float32 of shape (width, 256, dim): ``x_hat = mean + sum_j T[j, byte_j]``.
+
+    Rows of unused symbols are zero. Every entry is an integer multiple of ``2 ** basis_exponent`` and so
+    is every sum over bytes, below 2^24 units: adding the mean last makes the sum exact up to that step.
+    """
+    return np.ldexp(integer_tables(codebook).astype(np.float32), codebook.basis_exponent)
+
+
+def digits_of(sids: npt.ArrayLike, codebook: Codebook) -> DigitArray:
+    """Return the ternary and binary digits of SIDs, the parameter-free view of an item.
+
+    Returns
+    -------
+    ndarray of shape (n, n_digits), int8
+        In {-1, 0, 1}, in the order of the bytes. The null SID gives zeros.
+
+    Raises
+    ------
+    InputError
+        As ``decode`` does.
+    """
+    symbols, is_null = assigned_symbols(sids, codebook.layout)
+    digits = digits_of_symbols(symbols, codebook.layout)
+    digits[is_null] = 0
+    return digits

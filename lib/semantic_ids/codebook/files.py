@@ -1,0 +1,94 @@
+"""Codebooks as safetensors: no code in the file, readable from any language."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from semantic_ids.codebook.codebook import FORMAT, Codebook, canonical_json
+from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.errors import ArtefactError, SpecError
+
+_KEY = "semantic_ids"
+
+
+def save(codebook: Codebook) -> bytes:
+    """Return a codebook as safetensors bytes.
+
+    The tensors are ``basis`` (int16) and ``mean`` (float32). One metadata key, ``semantic_ids``, holds
+    canonical JSON: the content, the spec as asked, the metrics and the codebook_id.
+
+    Examples
+    --------
+    >>> payload = save(codebook)
+    >>> load(payload, expected_id=codebook.codebook_id) == codebook
+    True
+    """
+    header = {
+        "codebook_id": codebook.codebook_id,
+        "content": codebook.content,
+        "spec": codebook.spec.to_dict(),
+        "metrics": dict(codebook.metrics),
+    }
+    tensors = {"basis": codebook.basis, "mean": codebook.mean}
+    return save_tensors(tensors, metadata={_KEY: canonical_json(header)})
+
+
+def load(payload: bytes, expected_id: str | None = None) -> Codebook:
+    """Read a codebook from the bytes of ``save``.
+
+    Raises
+    ------
+    ArtefactError
+        If the bytes are damaged, of an unknown format, or of another codebook than `expected_id`.
+    """
+    try:
+        header = _read_header(payload)
+        content = header["content"]
+        if content["format"] != FORMAT:
+            raise ArtefactError(f"codebook format must be {FORMAT}, got {content['format']!r}")
+        tensors = load_tensors(payload)
+        codebook = Codebook(
+            spec=CodebookSpec.from_dict(header["spec"]),
+            collections=content["collections"],
+            mean=tensors["mean"],
+            basis=tensors["basis"],
+            x_exponent=content["x_exponent"],
+            basis_exponent=content["basis_exponent"],
+            metrics=header["metrics"],
+        )
+    except (SafetensorError, SpecError, KeyError, TypeError, ValueError) as error:
+        if isinstance(error, ArtefactError):
+            raise
+        raise ArtefactError(f"codebook bytes are damaged: {error}") from error
+    if codebook.content != content or codebook.codebook_id != header["codebook_id"]:
+        raise ArtefactError(
+            "codebook bytes are damaged: their content does not give their codebook_id"
+        )
+    if expected_id is not None and codebook.codebook_id != expected_id:
+        raise ArtefactError(f"codebook_id must be {expected_id}, got {codebook.codebook_id}")
+    return codebook
+
+
+def save_file(codebook: Codebook, path: str | Path) -> None:
+    """Write a codebook to a file, see ``save``."""
+    Path(path).write_bytes(save(codebook))
+
+
+def load_file(path: str | Path, expected_id: str | None = None) -> Codebook:
+    """Read a codebook from a file, see ``load``."""
+    try:
+        payload = Path(path).read_bytes()
+    except OSError as error:
+        raise ArtefactError(f"codebook file {path} cannot be read: {error.strerror}") from error
+    return load(payload, expected_id)
+
+
+def _read_header(payload: bytes) -> dict[str, Any]:
+    """Return the JSON under our metadata key: safetensors starts with its header's length and text."""
+    length = int.from_bytes(payload[:8], "little")
+    header: dict[str, Any] = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"][_KEY])
+    return header

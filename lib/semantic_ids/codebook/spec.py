@@ -1,0 +1,139 @@
+"""What a codebook is asked to be: stages, and how its encoder searches."""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from semantic_ids.errors import SpecError
+
+DIGIT_KINDS = ("ternary", "binary")
+KINDS = (*DIGIT_KINDS, "centroids")
+
+StageLike: TypeAlias = "Stage | Mapping[str, int | Sequence[int]]"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A block of the codebook: digits (``counts`` is their number) or tables of centroids in one byte."""
+
+    kind: str
+    counts: tuple[int, ...]
+
+    @classmethod
+    def parse(cls, stage: StageLike) -> "Stage":
+        """Read ``{"ternary": 25}``, ``{"binary": 8}``, ``{"centroids": 256}`` or ``{"centroids": [16, 16]}``."""
+        if isinstance(stage, Stage):
+            return stage
+        if not isinstance(stage, Mapping) or len(stage) != 1:
+            raise SpecError(f"a stage must be one kind with its count, got {stage!r}")
+        ((kind, asked),) = stage.items()
+        _check_name(kind, KINDS, what="stage kind")
+        counts = tuple(asked) if isinstance(asked, Sequence) else (asked,)
+        least = 2 if kind == "centroids" else 1
+        if not counts or not all(_is_integer(count) and count >= least for count in counts):
+            raise SpecError(f"{kind} must be whole numbers of at least {least}, got {asked!r}")
+        if kind in DIGIT_KINDS and len(counts) != 1:
+            raise SpecError(f"{kind} must be one number of digits, got {asked!r}")
+        return cls(kind, counts)
+
+    def to_dict(self) -> dict[str, int | list[int]]:
+        """Return the form that ``parse`` reads."""
+        return {self.kind: self.counts[0] if len(self.counts) == 1 else list(self.counts)}
+
+
+@dataclass(frozen=True, init=False)
+class CodebookSpec:
+    """The stages of a codebook and the options of its fit and its encoder.
+
+    Parameters
+    ----------
+    stages : sequence of mappings
+        Coarsest first, for instance ``[{"centroids": 256}, {"ternary": 20}]``.
+    beam : int, optional
+        Number of partial codes kept while encoding bytes; 1 is greedy. Part of the codebook, since it
+        changes SIDs. Default 4, and 1 where all stages are digits: those are encoded digit by digit.
+    sweeps : int, optional
+        Passes of coordinate descent after the search. Default 2, and 3 where all stages are digits.
+    rounds : int
+        Largest number of rounds of joint refinement; 0 leaves the stage-by-stage fit as it is.
+
+    Examples
+    --------
+    >>> CodebookSpec([{"ternary": 25}]).to_dict()
+    {'stages': [{'ternary': 25}], 'beam': 1, 'sweeps': 3, 'rounds': 20}
+    """
+
+    stages: tuple[Stage, ...]
+    beam: int
+    sweeps: int
+    rounds: int
+
+    def __init__(
+        self,
+        stages: Iterable[StageLike],
+        *,
+        beam: int | None = None,
+        sweeps: int | None = None,
+        rounds: int = 20,
+    ) -> None:
+        if isinstance(stages, str | Mapping) or not isinstance(stages, Iterable):
+            raise SpecError(f"stages must be a list of stages, got {stages!r}")
+        parsed = tuple(Stage.parse(stage) for stage in stages)
+        if not parsed:
+            raise SpecError("stages must hold at least one stage, got none")
+        only_digits = all(stage.kind in DIGIT_KINDS for stage in parsed)
+        options = {
+            "beam": beam if beam is not None else (1 if only_digits else 4),
+            "sweeps": sweeps if sweeps is not None else (3 if only_digits else 2),
+            "rounds": rounds,
+        }
+        for name, least in (("beam", 1), ("sweeps", 0), ("rounds", 0)):
+            if not _is_integer(options[name]) or options[name] < least:
+                raise SpecError(
+                    f"{name} must be a whole number of at least {least}, got {options[name]!r}"
+                )
+        if only_digits and options["beam"] > 1:
+            raise SpecError(
+                "beam must be 1 where all stages are digits, which are encoded digit by digit, "
+                f"got {beam}"
+            )
+        object.__setattr__(self, "stages", parsed)
+        for name, value in options.items():
+            object.__setattr__(self, name, int(value))
+
+    @property
+    def only_digits(self) -> bool:
+        """Whether every stage is made of digits, so that encoding goes digit by digit."""
+        return all(stage.kind in DIGIT_KINDS for stage in self.stages)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return a JSON-able dict that ``from_dict`` reads."""
+        return {
+            "stages": [stage.to_dict() for stage in self.stages],
+            "beam": self.beam,
+            "sweeps": self.sweeps,
+            "rounds": self.rounds,
+        }
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> "CodebookSpec":
+        """Build a spec from configuration; unknown keys are refused with the nearest right name."""
+        if not isinstance(options, Mapping):
+            raise SpecError(f"a codebook spec must be a mapping, got {options!r}")
+        for key in options:
+            _check_name(key, ("stages", "beam", "sweeps", "rounds"), what="spec key")
+        if "stages" not in options:
+            raise SpecError("a codebook spec must have stages, got none")
+        return cls(**options)
+
+
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _check_name(name: object, known: Sequence[str], *, what: str) -> None:
+    if name in known:
+        return
+    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
+    raise SpecError(f"unknown {what} {name!r}, did you mean {nearest!r}?")
