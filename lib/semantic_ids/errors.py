@@ -1,4 +1,4 @@
-"""Errors a user can cause, each also a builtin and each with the exit code of the job that meets it."""
+"""Errors a user can cause: each is also a builtin, and has the exit code of a job it ends."""
 
 from typing import ClassVar
 
@@ -14,7 +14,7 @@ __all__ = [
 
 
 class SemanticIdsError(Exception):
-    """Root of the errors of this package: one sentence that names the field, the rule and the value."""
+    """Root of our errors: one sentence that names the field, the rule and the value."""
 
     exit_code: ClassVar[int] = 2
 

@@ -1,0 +1,46 @@
+"""Give every item of an embeddings table its semantic ID.
+
+    ./spark-submit.sh quantize_items --config conf/quantize_items.yaml
+
+Reads   embeddings      item_id and the codebook's collection
+        codebooks       the codebook
+Writes  rejected_items  item_id, reason, run_id, codebook_id
+        item_sids       item_id, sid, codebook_id; this commit is the point of no return
+        runs
+"""
+
+import sys
+
+from pyspark.sql import SparkSession
+
+from semantic_ids.cli import Plan, run_job
+from semantic_ids.job_configs import QuantizeItems
+from semantic_ids.spark.codebooks import read_codebook
+from semantic_ids.spark.quantize import Outputs, id_type, replace_sids
+from semantic_ids.spark.sources import open_source
+from semantic_ids.spark.vectors import require_embedding
+
+
+def prepare(spark: SparkSession, config: QuantizeItems) -> Plan:
+    """Open the inputs and check the outputs."""
+    codebook = read_codebook(open_source(spark, "codebooks", config.codebooks), config.codebook)
+    embeddings = open_source(spark, "embeddings", config.embeddings)
+    outputs = Outputs.of(config, id_type(embeddings, "item_id"))
+    for collection in codebook.collections:
+        require_embedding(embeddings, collection)
+    outputs.item_sids.check(spark)
+    outputs.rejected_items.check(spark)
+    steps = (
+        f"quantise {embeddings.label} with codebook {codebook.codebook_id}",
+        f"replace its rows in {config.item_sids} and {config.rejected_items}",
+    )
+    return Plan(
+        steps,
+        lambda run_id: replace_sids(
+            embeddings, codebook, binary_dtype=config.binary_dtype, outputs=outputs, run_id=run_id
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(run_job(QuantizeItems, prepare))

@@ -1,0 +1,103 @@
+"""The configuration of each job: its keys, types, defaults and rules."""
+
+import datetime
+from typing import Any, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from semantic_ids.codebook import CodebookSpec
+from semantic_ids.config import JobConfig, Section, Table
+
+__all__ = ["AuditFootprint", "BuildSequences", "FitCodebook", "QuantizeItems"]
+
+BinaryDtype = Literal["float32", "float16"]
+
+
+class FitCodebook(JobConfig):
+    """Fit a codebook on a sample of an embeddings table."""
+
+    embeddings: Table = Field(description="item_id and one column per collection")
+    codebooks: Table = Field(description="the table the codebook is appended to")
+    collection: str = Field(description="the embedding column to fit", min_length=1)
+    name: str = Field(description="what people call this codebook", min_length=1)
+    spec: dict[str, Any] = Field(description="stages and encode options of the codebook")
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    dim: int | None = Field(None, gt=0, description="length of a vector; default: the commonest")
+    sample_size: int = Field(100_000, gt=0, description="rows to draw, held-out rows included")
+    holdout: float = Field(0.1, gt=0, lt=1, description="share of the sample kept for metrics")
+    seed: int = Field(0, ge=0, lt=2**31, description="of the sample and of the fit")
+
+    @field_validator("spec")
+    @classmethod
+    def _spec_is_valid(cls, spec: dict[str, Any]) -> dict[str, Any]:
+        CodebookSpec.from_dict(spec)
+        return spec
+
+
+class QuantizeItems(JobConfig):
+    """Give every item of an embeddings table its SID."""
+
+    embeddings: Table = Field(description="item_id and the codebook's collection")
+    codebooks: Table = Field(description="the table that holds the codebook")
+    codebook: str = Field(description="a codebook_id, or a name for its newest", min_length=1)
+    item_sids: Table = Field(description="item_id, sid, codebook_id")
+    rejected_items: Table = Field(description="item_id, reason, run_id, codebook_id")
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+
+
+class BuildSequences(JobConfig):
+    """Write users' events as SID sequences."""
+
+    events: Table = Field(description="user_id, item_id, timestamp and further columns")
+    item_sids: Table = Field(description="what quantize_items wrote")
+    codebooks: Table = Field(description="the table that holds the codebook")
+    codebook: str = Field(description="a codebook_id, or a name for its newest", min_length=1)
+    sequences: Table = Field(description="the table of segments")
+    ds: datetime.date | None = Field(
+        None, description="only this UTC day's events, replacing its partition; default: all"
+    )
+    event_columns: list[str] = Field(default=[], description="fixed-width columns to keep")
+    tie_break: list[str] = Field(
+        default=[], description="columns that order events of one user and timestamp"
+    )
+    missing_items: Literal["drop", "null_sid"] = Field(
+        "drop", description="what becomes of events whose item has no SID"
+    )
+    buckets: int = Field(16, gt=0, le=65_536, description="partitions by hash of user_id")
+    max_segment_events: int = Field(
+        65_536, gt=0, le=2**24, description="a longer history becomes several segments"
+    )
+
+    @field_validator("event_columns", "tie_break")
+    @classmethod
+    def _columns_differ(cls, columns: list[str]) -> list[str]:
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"columns must differ, got {columns}")
+        return columns
+
+
+class ReportSection(Section):
+    """Where a report goes."""
+
+    folder: str = Field(description="a local folder for the report's files", min_length=1)
+
+
+class AuditFootprint(JobConfig):
+    """Say what items and sequences weigh on disk, against the alternatives."""
+
+    sequences: Table | None = Field(None, description="the table of segments")
+    item_sids: Table | None = Field(None, description="what quantize_items wrote")
+    embeddings: Table | None = Field(None, description="item_id and the collection")
+    events: Table | None = Field(None, description="user_id, item_id, timestamp")
+    collection: str | None = Field(None, description="the embedding column to compare with")
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    sample_events: int = Field(50_000, gt=0, description="events written for the comparison")
+    report: ReportSection = ReportSection(folder="footprint")
+
+    @model_validator(mode="after")
+    def _something_to_measure(self) -> "AuditFootprint":
+        if not (self.sequences or self.item_sids):
+            raise ValueError("audit_footprint: sequences or item_sids is required, got neither")
+        if self.embeddings and not self.collection:
+            raise ValueError("collection: a value is required where embeddings is given")
+        return self

@@ -1,0 +1,1 @@
+"""Moving data with Spark: sources, outputs, and the work of each job. No mathematics here."""

@@ -1,0 +1,107 @@
+"""The codebooks table: append only, an id never changes meaning."""
+
+import datetime
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    BinaryType,
+    IntegerType,
+    MapType,
+    StringType,
+    StructField,
+    StructType,
+    TimestampType,
+)
+
+from semantic_ids.codebook import Codebook, load, save
+from semantic_ids.errors import TableError
+from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.sources import Source
+
+__all__ = ["append_codebook", "codebooks_output", "read_codebook"]
+
+_SCHEMA = StructType(
+    [
+        StructField("codebook_id", StringType()),
+        StructField("name", StringType()),
+        StructField("created_at", TimestampType()),
+        StructField("spec", StringType()),
+        StructField("width", IntegerType()),
+        StructField("n_digits", IntegerType()),
+        StructField("collections", MapType(StringType(), IntegerType())),
+        StructField("lineage", StringType()),
+        StructField("metrics", StringType()),
+        StructField("payload", BinaryType()),
+    ]
+)
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def codebooks_output(table: str) -> Output:
+    """Describe the codebooks table."""
+    constraints = {"width_in_bytes": "width between 1 and 8"}
+    return Output("codebooks", table, _SCHEMA, constraints=constraints)
+
+
+def append_codebook(
+    spark: SparkSession,
+    output: Output,
+    *,
+    codebook: Codebook,
+    name: str,
+    lineage: Mapping[str, Any],
+    metrics: Mapping[str, Any],
+) -> bool:
+    """Add a codebook unless its id and name are there already; say whether it was added."""
+    row = (
+        codebook.codebook_id,
+        name,
+        datetime.datetime.now(datetime.UTC),
+        json.dumps(codebook.spec.to_dict()),
+        codebook.width,
+        codebook.n_digits,
+        dict(codebook.collections),
+        json.dumps(lineage),
+        json.dumps(metrics),
+        bytearray(save(codebook)),
+    )
+    new = spark.createDataFrame([row], _SCHEMA)
+    table = output.create(spark)
+    result = (
+        table.alias("old")
+        .merge(new.alias("new"), "old.codebook_id = new.codebook_id and old.name = new.name")
+        .whenNotMatchedInsertAll()
+        .execute()
+    )
+    return bool(result.select("num_inserted_rows").collect()[0][0])
+
+
+def read_codebook(source: Source, codebook: str) -> Codebook:
+    """Read a codebook by its id, or the newest one of a name, and check its bytes against its id.
+
+    Raises
+    ------
+    TableError
+        If the table holds no such codebook.
+    ArtefactError
+        If the stored bytes do not give the id that they are filed under.
+    """
+    for column in ("codebook_id", "name", "created_at", "payload"):
+        source.type_of(column)
+    by_id = _ID.fullmatch(codebook) is not None
+    key = "codebook_id" if by_id else "name"
+    found = (
+        source.rows.where(F.col(key) == codebook)
+        .orderBy(F.desc("created_at"))
+        .select("codebook_id", "payload")
+        .head(1)
+    )
+    if not found:
+        kind = "codebook_id" if by_id else "codebook named"
+        raise TableError(f"codebook: {source.location} has no {kind} {codebook!r}")
+    return load(bytes(found[0]["payload"]), expected_id=found[0]["codebook_id"])

@@ -1,0 +1,168 @@
+"""The user's events: their columns in our types, joined with SIDs, counted by reason."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    BooleanType,
+    ByteType,
+    DataType,
+    DoubleType,
+    FloatType,
+    IntegerType,
+    LongType,
+    ShortType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+from semantic_ids.errors import SemanticIdsError, TableError
+from semantic_ids.spark.quantize import id_type
+from semantic_ids.spark.sources import Source
+
+__all__ = ["NO_SID", "EventCounts", "count_events", "event_dtypes", "join_sids", "select_events"]
+
+NO_SID = "the item has no SID"
+
+_DTYPES: dict[type[DataType], str] = {
+    BooleanType: "|b1",
+    ByteType: "|i1",
+    ShortType: "<i2",
+    IntegerType: "<i4",
+    LongType: "<i8",
+    FloatType: "<f4",
+    DoubleType: "<f8",
+}
+_RESERVED = ("user_id", "item_id", "timestamp", "bucket", "ds", "sid", "sids", "timestamps")
+
+
+@dataclass(frozen=True)
+class EventCounts:
+    """Events read, events to be packed, and the rest by reason; the day of the newest event."""
+
+    rows_in: int
+    rows_packed: int
+    rejected: dict[str, int]
+    newest_day: datetime.date | None
+
+
+def event_dtypes(events: Source, columns: Sequence[str]) -> dict[str, str]:
+    """Give the packed dtype of each event column.
+
+    Raises
+    ------
+    TableError
+        If a column is absent, reserved, or not of a fixed width.
+    """
+    dtypes = {}
+    for column in columns:
+        found = events.type_of(column)
+        if column in _RESERVED or type(found) not in _DTYPES:
+            raise TableError(
+                f"event_columns: {column!r} must be a further column of a boolean, integer or "
+                f"floating type, got {found.simpleString()}"
+            )
+        dtypes[column] = _DTYPES[type(found)]
+    return dtypes
+
+
+def select_events(
+    events: Source,
+    *,
+    day: datetime.date | None,
+    dtypes: dict[str, str],
+    tie_break: Sequence[str],
+) -> DataFrame:
+    """Bring events into our types, with the reason why one cannot be packed.
+
+    Returns
+    -------
+    DataFrame
+        user_id, item_id, timestamp (microseconds since the epoch, UTC), the event columns (nulls
+        in floating ones become NaN), the tie-break columns as `tie_0`, `tie_1`, ..., and reason.
+    """
+    events.require("timestamp", [TimestampType, TimestampNTZType], "timestamp")
+    micros = F.unix_micros(F.col("timestamp").cast(TimestampType()))
+    types = {name: events.type_of(name) for name in dtypes}
+    for column in tie_break:
+        events.type_of(column)
+    rows = events.rows
+    if day is not None:
+        start = F.unix_micros(F.lit(day).cast(TimestampType()))
+        rows = rows.where((micros >= start) & (micros < start + 86_400_000_000))
+    reason = F.coalesce(
+        *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types))
+    )
+    return rows.select(
+        F.col("user_id").cast(id_type(events, "user_id")),
+        F.col("item_id").cast(id_type(events, "item_id")),
+        micros.alias("timestamp"),
+        *(_filled(name, kind) for name, kind in types.items()),
+        *(F.col(name).alias(f"tie_{place}") for place, name in enumerate(tie_break)),
+        reason.alias("reason"),
+    )
+
+
+def _required(types: dict[str, DataType]) -> list[str]:
+    whole = [name for name, kind in types.items() if not isinstance(kind, (FloatType, DoubleType))]
+    return ["user_id", "item_id", "timestamp", *whole]
+
+
+def _filled(name: str, kind: DataType) -> Column:
+    if isinstance(kind, (FloatType, DoubleType)):
+        return F.coalesce(F.col(name), F.lit(float("nan")).cast(kind)).alias(name)
+    return F.col(name)
+
+
+def join_sids(events: DataFrame, item_sids: Source, codebook_id: str) -> DataFrame:
+    """Add each event's SID; where its item has none, sid is null and the reason says so.
+
+    Raises
+    ------
+    TableError
+        If item ids are of another type, or the codebook has quantised no item.
+    """
+    kind = item_sids.type_of("item_id").simpleString()
+    if kind != events.schema["item_id"].dataType.simpleString():
+        raise TableError(
+            f"events: item_id must be {kind} as in {item_sids.location}, "
+            f"got {events.schema['item_id'].dataType.simpleString()}"
+        )
+    sids = item_sids.rows.where(F.col("codebook_id") == codebook_id).select("item_id", "sid")
+    if not sids.head(1):
+        raise TableError(f"item_sids: {item_sids.location} has no SID of codebook {codebook_id}")
+    joined = events.join(sids, on="item_id", how="left")
+    missing = F.when(F.col("sid").isNull(), NO_SID)
+    return joined.withColumn("reason", F.coalesce("reason", missing))
+
+
+def count_events(events: DataFrame, joined: DataFrame, *, keep_missing: bool) -> EventCounts:
+    """Count events by reason before anything is written, and check them against those read.
+
+    Raises
+    ------
+    SemanticIdsError
+        If the join lost or doubled an event: item_sids holds an item twice.
+    """
+    rows_in = events.count()
+    newest = F.max(
+        F.when(F.col("reason").isNull() | (F.col("reason") == NO_SID), F.col("timestamp"))
+    )
+    found = joined.groupBy("reason").agg(F.count(F.lit(1)).alias("n"), newest.alias("newest"))
+    rows = found.collect()
+    by_reason = {row["reason"]: row["n"] for row in rows}
+    if sum(by_reason.values()) != rows_in:
+        raise SemanticIdsError(
+            f"item_sids: an item must have one SID, got {sum(by_reason.values())} events "
+            f"from a join of {rows_in}"
+        )
+    packed = by_reason.pop(None, 0)
+    if keep_missing:
+        packed += by_reason.get(NO_SID, 0)
+    times = [row["newest"] for row in rows if row["newest"] is not None]
+    epoch = datetime.datetime(1970, 1, 1)
+    newest_day = (epoch + datetime.timedelta(microseconds=max(times))).date() if times else None
+    return EventCounts(rows_in, packed, dict(sorted(by_reason.items())), newest_day)

@@ -1,0 +1,113 @@
+"""A codebook from a table: sample, fit, measure on held-out rows, append with lineage."""
+
+import logging
+from typing import Any
+
+from semantic_ids.codebook import Codebook, CodebookSpec, error_curve, fit
+from semantic_ids.errors import InputError
+from semantic_ids.job_configs import FitCodebook
+from semantic_ids.spark.codebooks import append_codebook
+from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.sampling import Sample, draw_sample
+from semantic_ids.spark.sources import Source
+
+__all__ = ["fit_and_append"]
+
+log = logging.getLogger("semantic_ids")
+
+
+def fit_and_append(
+    config: FitCodebook, embeddings: Source, codebooks: Output, run_id: str
+) -> RunSummary:
+    """Fit a codebook on a sample of the embeddings and append it.
+
+    Raises
+    ------
+    InputError
+        If the sample is too small to hold rows out, or to fit the spec.
+    """
+    sample = draw_sample(
+        embeddings,
+        config.collection,
+        size=config.sample_size,
+        seed=config.seed,
+        dim=config.dim,
+        binary_dtype=config.binary_dtype,
+    )
+    n_held_out = round(len(sample.vectors) * config.holdout)
+    if not 0 < n_held_out < len(sample.vectors):
+        raise InputError(
+            f"holdout: {config.holdout} of {len(sample.vectors)} valid rows must leave rows "
+            f"to fit and rows to measure on, got {n_held_out}"
+        )
+    held_out, training = sample.vectors[:n_held_out], sample.vectors[n_held_out:]
+    log.info(
+        "fit_codebook: fitting on %s rows of %d values", f"{len(training):,}", training.shape[1]
+    )
+    spec = CodebookSpec.from_dict(config.spec)
+    codebook = fit(
+        training,
+        spec,
+        seed=config.seed,
+        collection=config.collection,
+        validation=held_out,
+        progress=lambda step, error: log.info("fit_codebook: %s, error %.4f", step, error),
+    )
+    metrics = {
+        "relative_error": error_curve(held_out, codebook).tolist(),
+        "relative_error_training": error_curve(training, codebook).tolist(),
+        "rows_held_out": len(held_out),
+    }
+    lineage = _lineage(config, embeddings, sample, len(training), run_id)
+    added = append_codebook(
+        embeddings.rows.sparkSession,
+        codebooks,
+        codebook=codebook,
+        name=config.name,
+        lineage=lineage,
+        metrics=metrics,
+    )
+    return _summary(codebook, config, embeddings, sample, metrics, added=added)
+
+
+def _lineage(
+    config: FitCodebook, embeddings: Source, sample: Sample, rows_used: int, run_id: str
+) -> dict[str, Any]:
+    return {
+        "embeddings": embeddings.location,
+        "embeddings_version": embeddings.version,
+        "collection": config.collection,
+        "rows_seen": sample.rows_seen,
+        "rows_drawn": sample.rows_drawn,
+        "rows_used": rows_used,
+        "seed": config.seed,
+        "run_id": run_id,
+    }
+
+
+def _summary(
+    codebook: Codebook,
+    config: FitCodebook,
+    embeddings: Source,
+    sample: Sample,
+    metrics: dict[str, Any],
+    *,
+    added: bool,
+) -> RunSummary:
+    valid = len(sample.vectors)
+    message = (
+        f"codebook {codebook.codebook_id} {config.name!r} "
+        f"{'appended' if added else 'was there already'}: {codebook.width} bytes a SID, "
+        f"relative error {metrics['relative_error'][-1]:.3f} on {metrics['rows_held_out']:,} "
+        f"held-out rows of {valid:,}"
+    )
+    return RunSummary(
+        message,
+        codebook_id=codebook.codebook_id,
+        inputs={"embeddings": embeddings.label},
+        rows_in=sample.rows_drawn,
+        rows_out=valid,
+        rows_rejected=sample.rows_drawn - valid,
+        metrics=metrics,
+    )

@@ -1,0 +1,147 @@
+"""Tables of ours: created with their invariants, replaced or appended to in one commit."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.errors import AnalysisException
+from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
+
+from semantic_ids.errors import TableError
+from semantic_ids.spark.sources import is_delta, is_path, locate
+
+__all__ = ["Commit", "Output"]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one of our commits says of itself: which work it is, from what, and how many rows."""
+
+    key: str
+    inputs: Mapping[str, Any]
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Give the text stored as the commit's userMetadata."""
+        return json.dumps({"key": self.key, "inputs": self.inputs, "rows": self.rows})
+
+
+@dataclass(frozen=True)
+class Output:
+    """A Delta table of ours: its schema, partitions, invariants and properties."""
+
+    name: str
+    table: str
+    schema: StructType
+    partition_by: tuple[str, ...] = ()
+    constraints: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+
+    def check(self, spark: SparkSession) -> None:
+        """Refuse a table that stands here with other columns or is none of ours."""
+        if is_path(self.table):
+            if not is_delta(spark, self.name, self.table):
+                _require_vacant(spark, self.name, self.table)
+                return
+            existing = DeltaTable.forPath(spark, locate(spark, self.table))
+        elif spark.catalog.tableExists(self.table):
+            existing = DeltaTable.forName(spark, self.table)
+        else:
+            return
+        found = {f.name: f.dataType.simpleString() for f in existing.toDF().schema}
+        wanted = {f.name: f.dataType.simpleString() for f in self.schema}
+        if found != wanted:
+            raise TableError(
+                f"{self.name}: the table {self.table!r} has columns {_columns(found)}; "
+                f"this job writes {_columns(wanted)}"
+            )
+        kept = existing.detail().select("properties").collect()[0][0]
+        for name, value in self.properties.items():
+            if kept.get(name) != value:
+                raise TableError(
+                    f"{self.name}: the table {self.table!r} has {name}={kept.get(name)}; "
+                    f"this job writes {value}"
+                )
+
+    def create(self, spark: SparkSession) -> DeltaTable:
+        """Create the table, invariants included, in one commit; leave a standing one alone."""
+        place = locate(spark, self.table)
+        builder = DeltaTable.createIfNotExists(spark)
+        builder = builder.location(place) if is_path(place) else builder.tableName(place)
+        builder = builder.addColumns(self.schema)
+        if self.partition_by:
+            builder = builder.partitionedBy(*self.partition_by)
+        for name, rule in self.constraints.items():
+            builder = builder.property(f"delta.constraints.{name}", rule)
+        for name, value in self.properties.items():
+            builder = builder.property(name, value)
+        return builder.execute()
+
+    def exists(self, spark: SparkSession) -> bool:
+        """Say whether the table stands."""
+        if is_path(self.table):
+            return is_delta(spark, self.name, self.table)
+        return bool(spark.catalog.tableExists(self.table))
+
+    def last_commit(self, spark: SparkSession, key: str) -> Commit | None:
+        """Find the newest commit that did the work `key`."""
+        if not self.exists(spark):
+            return None
+        history = self.create(spark).history().where("userMetadata is not null")
+        for row in history.orderBy(F.desc("version")).select("userMetadata").toLocalIterator():
+            said = _parse(row["userMetadata"])
+            if said.get("key") == key:
+                return Commit(key, said["inputs"], said["rows"])
+        return None
+
+    def replace(self, rows: DataFrame, where: str | None, commit: Commit) -> None:
+        """Put rows in place of those that meet a condition (all, if none), in one commit."""
+        writer = (
+            rows.select(*self.schema.names)
+            .write.format("delta")
+            .mode("overwrite")
+            .option("compression", "zstd")
+            .option("userMetadata", commit.to_json())
+        )
+        self._save(rows.sparkSession, writer.option("replaceWhere", where) if where else writer)
+
+    def append(self, rows: DataFrame) -> None:
+        """Add rows in one commit."""
+        writer = rows.select(*self.schema.names).write.format("delta").mode("append")
+        self._save(rows.sparkSession, writer.option("compression", "zstd"))
+
+    def _save(self, spark: SparkSession, writer: DataFrameWriter) -> None:
+        place = locate(spark, self.table)
+        if is_path(place):
+            writer.save(place)
+        else:
+            writer.saveAsTable(place)
+
+
+def _require_vacant(spark: SparkSession, name: str, path: str) -> None:
+    try:
+        files = (
+            spark.read.format("binaryFile")
+            .option("recursiveFileLookup", "true")
+            .load(locate(spark, path))
+        )
+    except AnalysisException:
+        return
+    if files.select("path").head(1):
+        raise TableError(f"{name}: {path!r} holds files that are not a Delta table")
+
+
+def _parse(text: str) -> dict[str, Any]:
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return {}
+    return said if isinstance(said, dict) else {}
+
+
+def _columns(types: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {kind}" for name, kind in types.items())

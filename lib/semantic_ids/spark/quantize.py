@@ -1,0 +1,212 @@
+"""Items to SIDs on executors, and the two tables that take them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    DataType,
+    IntegralType,
+    LongType,
+    StringType,
+    StructField,
+    StructType,
+)
+
+from semantic_ids.codebook import Codebook, encode
+from semantic_ids.errors import SemanticIdsError
+from semantic_ids.job_configs import QuantizeItems
+from semantic_ids.spark.outputs import Commit, Output
+from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.sources import UNVERSIONED, Source
+from semantic_ids.spark.vectors import parse_vectors
+
+__all__ = [
+    "Outputs",
+    "id_type",
+    "item_sids_output",
+    "quantize",
+    "rejected_items_output",
+    "replace_sids",
+]
+
+_ROWS_PER_FILE = 10_000_000
+
+
+def id_type(source: Source, column: str) -> DataType:
+    """Give the type that an id column has in our tables: BIGINT or STRING."""
+    found = source.require(column, [IntegralType, StringType], "bigint or string")
+    return StringType() if isinstance(found, StringType) else LongType()
+
+
+def item_sids_output(table: str, item_id: DataType) -> Output:
+    """Describe the item_sids table."""
+    schema = StructType(
+        [
+            StructField("item_id", item_id),
+            StructField("sid", LongType()),
+            StructField("codebook_id", StringType()),
+        ]
+    )
+    constraints = {"sid_not_negative": "sid >= 0", "item_id_present": "item_id is not null"}
+    return Output("item_sids", table, schema, ("codebook_id",), constraints)
+
+
+def rejected_items_output(table: str, item_id: DataType) -> Output:
+    """Describe the rejected_items table."""
+    schema = StructType(
+        [
+            StructField("item_id", item_id),
+            StructField("reason", StringType()),
+            StructField("run_id", StringType()),
+            StructField("codebook_id", StringType()),
+        ]
+    )
+    constraints = {"reason_present": "reason is not null"}
+    return Output("rejected_items", table, schema, ("codebook_id",), constraints)
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """The two tables that take what comes out."""
+
+    item_sids: Output
+    rejected_items: Output
+
+    @classmethod
+    def of(cls, config: QuantizeItems, item_id: DataType) -> "Outputs":
+        """Describe them as the configuration names them."""
+        return cls(
+            item_sids_output(config.item_sids, item_id),
+            rejected_items_output(config.rejected_items, item_id),
+        )
+
+
+def quantize(items: Source, codebook: Codebook, *, binary_dtype: str) -> DataFrame:
+    """Give each row of an embeddings table a SID or the reason why it has none.
+
+    Returns
+    -------
+    DataFrame
+        item_id, sid, reason: as many rows as the source, exactly one of sid and reason null.
+        Of several valid rows of one item_id the lowest SID stays, whatever the partitioning.
+    """
+    (collection,) = codebook.collections
+    item_id = id_type(items, "item_id")
+    shared = items.rows.sparkSession.sparkContext.broadcast(codebook)
+
+    def to_sids(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            yield _quantize_batch(batch, shared.value, binary_dtype)
+
+    columns = items.rows.select(F.col("item_id").cast(item_id), collection)
+    schema = f"item_id {item_id.simpleString()}, sid bigint, reason string"
+    return _reject_duplicates(columns.mapInArrow(to_sids, schema))
+
+
+def _quantize_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -> pa.RecordBatch:
+    item_ids, column = batch.columns
+    parsed = parse_vectors(column, codebook.dim, binary_dtype=binary_dtype)
+    codes = pa.array(encode(parsed.vectors, codebook), pa.int64())
+    valid = pa.array(parsed.valid)
+    nulls = pa.nulls(len(batch), pa.int64())
+    sids = nulls if not len(codes) else pc.replace_with_mask(nulls, valid, codes)
+    reasons = pa.array(parsed.reasons, pa.string())
+    if item_ids.null_count:
+        missing = item_ids.is_null()
+        sids = pc.if_else(missing, None, sids)
+        reasons = pc.if_else(missing, "item_id is null", reasons)
+    return pa.RecordBatch.from_arrays([item_ids, sids, reasons], ["item_id", "sid", "reason"])
+
+
+def _reject_duplicates(quantized: DataFrame) -> DataFrame:
+    valid = F.col("reason").isNull()
+    same_item = Window.partitionBy("item_id", valid).orderBy("sid")
+    repeated = valid & (F.col("place") > 1)
+
+    def unless_repeated(column: str, otherwise: Column) -> Column:
+        return F.when(repeated, otherwise).otherwise(F.col(column)).alias(column)
+
+    return quantized.withColumn("place", F.row_number().over(same_item)).select(
+        "item_id",
+        unless_repeated("sid", F.lit(None)),
+        unless_repeated("reason", F.lit("another row has the same item_id")),
+    )
+
+
+def replace_sids(
+    items: Source,
+    codebook: Codebook,
+    *,
+    binary_dtype: str,
+    outputs: Outputs,
+    run_id: str,
+) -> RunSummary:
+    """Replace a codebook's rows in item_sids and rejected_items, unless they are of this version.
+
+    The rejects are committed first, then the SIDs: that commit carries the version of the source,
+    so a run killed before it does all again and a run after it finds nothing to do.
+
+    Raises
+    ------
+    SemanticIdsError
+        If rows in differ from SIDs + rejects; nothing is written then.
+    """
+    spark = items.rows.sparkSession
+    codebook_id = codebook.codebook_id
+    key = f"quantize_items {codebook_id}"
+    inputs = {"embeddings": items.label, "binary_dtype": binary_dtype}
+    done = outputs.item_sids.last_commit(spark, key)
+    if done and done.inputs == inputs and items.version != UNVERSIONED:
+        return _summary(codebook_id, items, done.rows, "nothing to do, this version has its SIDs")
+    quantized = quantize(items, codebook, binary_dtype=binary_dtype).persist(StorageLevel.DISK_ONLY)
+    try:
+        rows = _count_rows(items, quantized)
+        commit = Commit(key, inputs, rows)
+        rejected = quantized.where("reason is not null").withColumn("run_id", F.lit(run_id))
+        _replace(outputs.rejected_items, rejected.coalesce(1), codebook_id, commit)
+        files = max(1, -(-rows["out"] // _ROWS_PER_FILE))
+        sids = quantized.where("reason is null").repartitionByRange(files, "item_id")
+        _replace(outputs.item_sids, sids.sortWithinPartitions("item_id"), codebook_id, commit)
+    finally:
+        quantized.unpersist()
+    return _summary(codebook_id, items, rows, f"written to {outputs.item_sids.table}")
+
+
+def _replace(output: Output, rows: DataFrame, codebook_id: str, commit: Commit) -> None:
+    output.create(rows.sparkSession)
+    filed = rows.withColumn("codebook_id", F.lit(codebook_id))
+    output.replace(filed, f"codebook_id = '{codebook_id}'", commit)
+
+
+def _count_rows(items: Source, quantized: DataFrame) -> dict[str, int]:
+    """Count rows in, rows out and rejects by reason; what came out must be what went in."""
+    found = quantized.groupBy("reason").count().collect()
+    by_reason = {row["reason"]: row["count"] for row in found}
+    rows = {"in": items.rows.count(), "out": by_reason.pop(None, 0)}
+    if rows["in"] != rows["out"] + sum(by_reason.values()):
+        raise SemanticIdsError(
+            f"{items.name}: {rows['in']} rows in must equal SIDs + rejects, "
+            f"got {rows['out']} + {sum(by_reason.values())}"
+        )
+    return rows | {f"rejected: {reason}": n for reason, n in sorted(by_reason.items())}
+
+
+def _summary(codebook_id: str, items: Source, rows: Mapping[str, int], outcome: str) -> RunSummary:
+    rejected = {name.removeprefix("rejected: "): n for name, n in rows.items() if ": " in name}
+    rows_rejected = sum(rejected.values())
+    why = ", ".join(f"{reason}: {n:,}" for reason, n in rejected.items())
+    message = f"{rows['in']:,} rows in = {rows['out']:,} SIDs + {rows_rejected:,} rejects"
+    return RunSummary(
+        f"{message}{f' ({why})' if why else ''}; {outcome}",
+        codebook_id=codebook_id,
+        inputs={"embeddings": items.label},
+        rows_in=rows["in"],
+        rows_out=rows["out"],
+        rows_rejected=rows_rejected,
+        metrics={"by_reason": rejected},
+    )

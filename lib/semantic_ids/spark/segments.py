@@ -1,0 +1,117 @@
+"""Events in order in, segments out: packing without a loop over users. No Spark here."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from semantic_ids.codebook import null_sid, sids_to_bytes
+
+__all__ = ["KEYS", "SegmentLayout", "pack_segments"]
+
+KEYS = ("bucket", "user_id")
+
+
+@dataclass(frozen=True)
+class SegmentLayout:
+    """How events are packed.
+
+    Parameters
+    ----------
+    width : int
+        Bytes of a SID.
+    event_dtypes : mapping of str to str
+        Little-endian numpy dtype of each further column, such as {"quantity": "<i4"}.
+    max_events : int
+        A longer history becomes several segments.
+    """
+
+    width: int
+    event_dtypes: Mapping[str, str]
+    max_events: int
+
+
+def pack_segments(
+    batches: Iterator[pa.RecordBatch], layout: SegmentLayout
+) -> Iterator[pa.RecordBatch]:
+    """Turn events sorted by (bucket, user, time) into segments.
+
+    Parameters
+    ----------
+    batches : iterator of RecordBatch
+        bucket, user_id, timestamp (int64 microseconds), sid (int64, null for none), and the
+        event columns. One partition's rows, in order.
+    layout : SegmentLayout
+
+    Yields
+    ------
+    RecordBatch
+        bucket, user_id, n_events, first_us, last_us, sids, timestamps, and the event columns as
+        blobs.
+
+    Notes
+    -----
+    Holds one batch and at most max_events events of the user whose rows go on.
+    """
+    carried: pa.Table | None = None
+    for batch in batches:
+        if not len(batch):
+            continue
+        events = pa.Table.from_batches([batch])
+        if carried is not None:
+            events = pa.concat_tables([carried, events])
+        starts = _segment_starts(events, layout.max_events)
+        closed = int(starts[-1])
+        if closed:
+            yield _pack(events.slice(0, closed), starts[:-1], layout)
+        carried = events.slice(closed)
+    if carried is not None:
+        yield _pack(carried, np.zeros(1, np.int64), layout)
+
+
+def _segment_starts(events: pa.Table, max_events: int) -> npt.NDArray[np.int64]:
+    """Find the rows where a segment begins: a new user, or max_events of one."""
+    changes = np.zeros(len(events), bool)
+    changes[0] = True
+    for key in KEYS:
+        column = events.column(key)
+        differs = pc.not_equal(column.slice(1), column.slice(0, len(events) - 1))
+        changes[1:] |= differs.to_numpy()
+    users = np.flatnonzero(changes)
+    lengths = np.diff(users, append=len(events))
+    pieces = -(-lengths // max_events)
+    first_piece = np.cumsum(pieces) - pieces
+    piece = np.arange(pieces.sum()) - np.repeat(first_piece, pieces)
+    starts: npt.NDArray[np.int64] = np.repeat(users, pieces) + piece * max_events
+    return starts
+
+
+def _pack(events: pa.Table, starts: npt.NDArray[np.int64], layout: SegmentLayout) -> pa.RecordBatch:
+    bounds = np.append(starts, len(events))
+    times = events.column("timestamp").to_numpy()
+    sids = pc.fill_null(events.column("sid"), null_sid(layout.width)).to_numpy()
+    columns: dict[str, pa.Array] = {
+        key: events.column(key).take(pa.array(starts)).combine_chunks() for key in KEYS
+    }
+    columns["n_events"] = pa.array(np.diff(bounds).astype(np.int32))
+    columns["first_us"] = pa.array(times[starts])
+    columns["last_us"] = pa.array(times[bounds[1:] - 1])
+    columns["sids"] = _blobs(sids_to_bytes(sids, layout.width), bounds)
+    columns["timestamps"] = _blobs(times.astype("<i8", copy=False), bounds)
+    for name, dtype in layout.event_dtypes.items():
+        values = events.column(name).to_numpy().astype(dtype, copy=False)
+        columns[name] = _blobs(values, bounds)
+    return pa.RecordBatch.from_pydict(columns)
+
+
+def _blobs(values: npt.NDArray[np.generic], bounds: npt.NDArray[np.int64]) -> pa.Array:
+    """Cut an array of n rows into binaries at row bounds, without copying it."""
+    row_bytes = values.nbytes // len(values)
+    offsets = (bounds * row_bytes).astype(np.int32)
+    data = pa.py_buffer(np.ascontiguousarray(values))
+    return pa.BinaryArray.from_buffers(
+        pa.binary(), len(bounds) - 1, [None, pa.py_buffer(offsets), data]
+    )

@@ -1,0 +1,45 @@
+"""The Spark session, and Spark's errors as sentences."""
+
+import re
+from collections.abc import Mapping
+
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import PySparkException
+from pyspark.sql import SparkSession
+
+__all__ = ["SPARK_ERRORS", "open_session", "sentence_of"]
+
+SPARK_ERRORS = (Py4JError, PySparkException)
+
+_OURS = re.compile(r"semantic_ids\.errors\.\w+: (.+)")
+_CONCURRENT = re.compile(r"Concurrent\w+Exception|DELTA_CONCURRENT|DELTA_METADATA_CHANGED")
+_NO_SPACE = re.compile(r"No space left on device")
+
+
+def open_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
+    """Open the session that spark-submit configured, or one with the settings given.
+
+    The session's time zone is UTC: days and timestamps in the tables are UTC by definition.
+    """
+    builder = SparkSession.builder.appName(app_name)
+    for key, value in (settings or {}).items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.conf.set("spark.sql.session.timeZone", "UTC")
+    return spark
+
+
+def sentence_of(error: BaseException) -> str:
+    """Reduce an error from Spark to one line that an operator understands."""
+    text = str(error)
+    if ours := _OURS.findall(text):
+        return str(ours[-1]).strip()
+    if _CONCURRENT.search(text):
+        return "another run changed the same table at the same time; nothing was written, run again"
+    if _NO_SPACE.search(text):
+        return "no space left on a device that Spark writes to; nothing was committed"
+    if isinstance(error, Py4JJavaError):
+        causes = re.findall(r"^Caused by: (?:[\w$]+\.)+([\w$]+: .+)$", text, flags=re.MULTILINE)
+        first = re.findall(r"^: (?:[\w$]+\.)+([\w$]+: .+)$", text, flags=re.MULTILINE)
+        return str((causes or first or [text.splitlines()[0]])[-1]).strip()
+    return text.strip().splitlines()[0]

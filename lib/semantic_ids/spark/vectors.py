@@ -1,0 +1,123 @@
+"""Embedding columns: Arrow in, float32 vectors out, and a reason for every row that is none."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyspark.sql.types import ArrayType, BinaryType, DataType, DoubleType, FloatType
+
+from semantic_ids.errors import TableError
+from semantic_ids.spark.sources import Source
+
+__all__ = ["ParsedVectors", "lengths_of", "parse_vectors", "require_embedding"]
+
+_ELEMENTS = (FloatType, DoubleType)
+
+
+@dataclass(frozen=True)
+class ParsedVectors:
+    """The valid vectors of a batch, and why the other rows are not.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_valid, dim), float32
+    valid : ndarray of shape (n,), bool
+    reasons : list of n entries
+        None where the row is valid.
+    """
+
+    vectors: npt.NDArray[np.float32]
+    valid: npt.NDArray[np.bool_]
+    reasons: list[str | None]
+
+
+def require_embedding(source: Source, collection: str) -> DataType:
+    """Give a collection's type: array<float>, array<double> or BINARY."""
+    found = source.type_of(collection)
+    if isinstance(found, BinaryType):
+        return found
+    if isinstance(found, ArrayType) and isinstance(found.elementType, _ELEMENTS):
+        return found
+    raise TableError(
+        f"{source.name}: column {collection!r} must be array<float>, array<double> or binary, "
+        f"got {found.simpleString()}"
+    )
+
+
+def lengths_of(column: pa.Array, binary_dtype: str) -> npt.NDArray[np.int64]:
+    """Count each row's floats, shape (n,); -1 where the row is null."""
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        lengths = pc.divide(pc.binary_length(column), np.dtype(binary_dtype).itemsize)
+    else:
+        lengths = pc.list_value_length(column)
+    filled: npt.NDArray[np.int64] = pc.fill_null(lengths, -1).cast(pa.int64()).to_numpy()
+    return filled
+
+
+def parse_vectors(column: pa.Array, dim: int, *, binary_dtype: str) -> ParsedVectors:
+    """Turn a column of embeddings into vectors.
+
+    Parameters
+    ----------
+    column : pyarrow.Array of n rows
+        Lists of float or double, or binaries of little-endian `binary_dtype`.
+    dim : int
+        The length that a vector must have.
+    binary_dtype : str
+        float32 or float16; for binaries only.
+    """
+    is_binary = pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)
+    item_bytes = np.dtype(binary_dtype).itemsize
+    sizes = pc.binary_length(column) if is_binary else pc.list_value_length(column)
+    size = pc.fill_null(sizes, -1).to_numpy(zero_copy_only=False)
+    whole = size == dim * (item_bytes if is_binary else 1)
+    kept = column.filter(pa.array(whole)) if not whole.all() else column
+    rows = _from_binary(kept, dim, binary_dtype) if is_binary else _from_lists(kept, dim)
+    finite = np.isfinite(rows).all(axis=1)
+    valid = whole.copy()
+    valid[whole] = finite
+    vectors = rows if finite.all() else rows[finite]
+    if valid.all():
+        return ParsedVectors(vectors, valid, [None] * len(column))
+    return ParsedVectors(vectors, valid, _reasons(size, whole, valid, dim, is_binary))
+
+
+def _from_binary(column: pa.Array, dim: int, binary_dtype: str) -> npt.NDArray[np.float32]:
+    little = np.dtype(binary_dtype).newbyteorder("<")
+    offset_type = np.int64 if pa.types.is_large_binary(column.type) else np.int32
+    _, offsets_buffer, data = column.buffers()
+    if data is None or not len(column):
+        return np.zeros((0, dim), np.float32)
+    offsets = np.frombuffer(offsets_buffer, offset_type)[column.offset :]
+    start, stop = int(offsets[0]), int(offsets[len(column)])
+    flat = np.frombuffer(memoryview(data)[start:stop], little)
+    return flat.reshape(-1, dim).astype(np.float32)
+
+
+def _from_lists(column: pa.Array, dim: int) -> npt.NDArray[np.float32]:
+    flat = column.flatten()
+    values = flat.to_numpy(zero_copy_only=False)
+    with np.errstate(over="ignore"):
+        rows: npt.NDArray[np.float32] = values.astype(np.float32, copy=False).reshape(-1, dim)
+    return rows
+
+
+def _reasons(
+    size: npt.NDArray[np.int64],
+    whole: npt.NDArray[np.bool_],
+    valid: npt.NDArray[np.bool_],
+    dim: int,
+    is_binary: bool,
+) -> list[str | None]:
+    unit = "bytes" if is_binary else "values"
+    reasons: list[str | None] = [None] * len(size)
+    for row in np.flatnonzero(~valid):
+        if size[row] < 0:
+            reasons[row] = "the embedding is null"
+        elif not whole[row]:
+            reasons[row] = f"the embedding must have {dim} values, got {size[row]} {unit}"
+        else:
+            reasons[row] = "the embedding holds a null, NaN, infinity or too large a value"
+    return reasons
