@@ -87,6 +87,7 @@ def _execute(
     options: argparse.Namespace,
 ) -> int:
     started_at = datetime.datetime.now(datetime.UTC)
+    is_ours = SparkSession.getActiveSession() is None
     spark = open_session(f"semantic-ids {job}")
     run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     run = Run(run_id, job, started_at, config.model_dump(mode="json"))
@@ -108,7 +109,8 @@ def _execute(
             _record_failure(spark, config, run, error)
         return code
     finally:
-        spark.stop()
+        if is_ours:
+            spark.stop()
     seconds = (datetime.datetime.now(datetime.UTC) - started_at).total_seconds()
     sys.stdout.write(f"{job}: {summary.message} [{seconds:.0f} s, run {run_id}]\n")
     return 0

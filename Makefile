@@ -1,0 +1,48 @@
+# make quickstart   the example shop, from embeddings to a batch in torch
+# make test         all tests; make check: style, types and the tests that need no JVM
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+EXTRAS := spark,torch,sklearn,dev
+JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
+
+.PHONY: help setup quickstart test check lint clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+setup: .venv/.installed build/jars
+
+.venv/.installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python: 3.11 or later is required, got $$($(PYTHON) --version); set PYTHON=" >&2; exit 2; }
+	@if command -v uv >/dev/null; then \
+	  test -x $(BIN)/python || uv venv --quiet --python "$$(command -v $(PYTHON))" .venv; \
+	  uv pip install --quiet --python $(BIN)/python -e '.[$(EXTRAS)]'; \
+	else \
+	  test -x $(BIN)/pip || $(PYTHON) -m venv .venv; \
+	  $(BIN)/pip install --quiet --disable-pip-version-check -e '.[$(EXTRAS)]'; \
+	fi
+	@touch $@
+
+build/jars: .venv/.installed
+	@mkdir -p build
+	@$(JAVA); conf/spark/fetch_jars.sh "$$PWD/$(BIN)/python" build/jars
+	@touch $@
+
+quickstart: setup
+	@$(JAVA); $(BIN)/python examples/online_retail/quickstart.py
+
+test: setup
+	@$(JAVA); $(BIN)/python -m pytest
+
+check: lint
+	@$(BIN)/python -m pytest -m "not spark" -q
+
+lint: .venv/.installed
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+clean:
+	rm -rf build quickstart .pytest_cache .ruff_cache .mypy_cache .hypothesis

@@ -1,0 +1,59 @@
+"""Fixtures: one Spark session for all tests, opened when the first test asks for it."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Real data kept beside the checkout."""
+    if not DATA.is_dir():
+        pytest.skip("../shared/data is not here")
+    return DATA
+
+
+def _profile(name: str) -> dict[str, str]:
+    lines = (ROOT / "conf" / "spark" / f"{name}.conf").read_text().splitlines()
+    return dict(line.split(None, 1) for line in lines if line.strip() and not line.startswith("#"))
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
+    """A session as the local profile gives it, with two cores and a warehouse of its own."""
+    from semantic_ids.spark.session import open_session
+
+    os.environ["PYSPARK_PYTHON"] = sys.executable
+    jars = sorted((ROOT / "build" / "jars").glob("*.jar"))
+    if not jars:
+        pytest.fail("build/jars is empty: run `make setup` first")
+    log4j = f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties"
+    scratch = tmp_path_factory.mktemp("spark")
+    settings = _profile("local") | {
+        "spark.master": "local[2]",
+        "spark.jars": ",".join(map(str, jars)),
+        "spark.driver.extraJavaOptions": f"{log4j} -Dderby.system.home={scratch}",
+        "spark.sql.warehouse.dir": str(scratch / "warehouse"),
+        "spark.local.dir": str(scratch / "local"),
+        "spark.sql.shuffle.partitions": "2",
+        "spark.ui.showConsoleProgress": "false",
+    }
+    session = open_session("semantic-ids tests", settings)
+    yield session
+    session.stop()
