@@ -1,6 +1,5 @@
 """Job configuration: one YAML, `key=value` overrides with dots, validated before Spark starts."""
 
-import difflib
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
@@ -10,9 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from pydantic_core import ErrorDetails
 
-from semantic_ids.errors import ConfigError
+from semantic_ids.errors import ConfigError, nearest
 
-__all__ = ["JobConfig", "Section", "Table", "load_config", "nearest", "to_yaml"]
+__all__ = ["JobConfig", "Section", "Table", "load_config", "to_yaml"]
 
 Table = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
@@ -61,12 +60,6 @@ def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str
 def to_yaml(config: JobConfig) -> str:
     """Write a configuration as the YAML that would give it."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
-
-
-def nearest(name: str, names: Sequence[str]) -> str:
-    """Say which of the right names is meant, or list them: ends a sentence about a wrong name."""
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"did you mean {close[0]!r}?" if close else f"it must be one of: {', '.join(names)}"
 
 
 def _read_yaml(path: Path) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """Errors a user can cause: each is also a builtin, and has the exit code of a job it ends."""
 
+import difflib
+from collections.abc import Collection
 from typing import ClassVar
 
 __all__ = [
@@ -10,6 +12,7 @@ __all__ = [
     "ShapeError",
     "SpecError",
     "TableError",
+    "nearest",
 ]
 
 
@@ -41,3 +44,9 @@ class ArtefactError(SemanticIdsError, ValueError):
 
 class TableError(SemanticIdsError, LookupError):
     """A table is missing, empty, or has other columns than the job needs."""
+
+
+def nearest(name: str, names: Collection[str]) -> str:
+    """Say which of the right names is meant, or list them: ends a sentence about a wrong name."""
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else f"it must be one of: {', '.join(names)}"

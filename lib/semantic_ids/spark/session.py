@@ -19,13 +19,16 @@ _NO_SPACE = re.compile(r"No space left on device")
 def open_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """Open the session that spark-submit configured, or one with the settings given.
 
-    The session's time zone is UTC: days and timestamps in the tables are UTC by definition.
+    Two settings belong to the format of our tables and do not come from a profile: days are UTC
+    days, and a task writes its few partitions side by side instead of sorting its rows again,
+    which could disturb the order within a file.
     """
     builder = SparkSession.builder.appName(app_name)
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
+    spark.conf.set("spark.sql.maxConcurrentOutputFileWriters", "16")
     return spark
 
 

@@ -11,8 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
-from semantic_ids.config import nearest
-from semantic_ids.errors import TableError
+from semantic_ids.errors import TableError, nearest
 
 __all__ = ["UNVERSIONED", "Source", "is_delta", "is_path", "locate", "open_source"]
 
