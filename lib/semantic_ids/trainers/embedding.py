@@ -54,6 +54,8 @@ class SIDEmbedding(nn.Module):
         super().__init__()
         if output not in get_args(Output):
             raise InputError(f"output must be 'decoded' or 'digits', got {output!r}")
+        if output == "digits" and codebook.n_digits == 0:
+            raise InputError("output must be 'decoded' for a codebook without digits, got 'digits'")
         tables = _tables(codebook, output)
         self.width = codebook.width
         self.embedding_dim = tables.shape[-1]
@@ -61,7 +63,7 @@ class SIDEmbedding(nn.Module):
         self._null_needs_care = bool(tables[:, VALUES - 1].any())
         bytes_from_coarsest = torch.arange(self.width)
         buffers = {
-            "table": F.pad(tables.reshape(-1, self.embedding_dim), (0, 0, 0, 1)),
+            "table": F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
             "mean": torch.tensor(codebook.mean) if output == "decoded" else None,
             "shifts": 8 * bytes_from_coarsest.flip(0),
             "first_rows": VALUES * bytes_from_coarsest,
@@ -89,7 +91,7 @@ class SIDEmbedding(nn.Module):
         if self._null_needs_care:
             is_null = (symbols == VALUES - 1).all(dim=-1, keepdim=True)
             rows = rows.masked_fill(is_null, VALUES * self.width)
-        vectors = F.embedding_bag(rows.view(-1, self.width), self.table, mode="sum")
+        vectors = F.embedding_bag(rows.reshape(-1, self.width), self.table, mode="sum")
         if self.mean is not None:
             vectors += self.mean
         return vectors.view(*symbols.shape[:-1], self.embedding_dim)

@@ -6,13 +6,14 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from semantic_ids.errors import TableError
+from semantic_ids.errors import InputError, TableError
 
 FORMAT = "1"
 COLUMN_TYPES = {
@@ -65,9 +66,10 @@ def open_snapshot(
     _refuse_deletion_vectors(table, path)
     _check_columns(table, path)
     predicate = None if ds is None else [("ds", ">=", _date(ds[0])), ("ds", "<=", _date(ds[1]))]
+    files = table.file_uris(file_pruning_predicate=predicate)
     return Snapshot(
         version=table.version(),
-        files=tuple(sorted(table.file_uris(file_pruning_predicate=predicate), key=file_key)),
+        files=tuple(sorted(map(_as_path, files), key=file_key)),
         packed=_packed_columns(table, path),
     )
 
@@ -88,7 +90,7 @@ def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> N
 
 def _open(path: str, version: int | None, storage_options: dict[str, str] | None) -> DeltaTable:
     if version is not None and version < 0:
-        raise TableError(f"version must be 0 or more, got {version}")
+        raise InputError(f"version must be 0 or more, got {version}")
     try:
         return DeltaTable(path, version=version, storage_options=storage_options)
     except TableNotFoundError:
@@ -160,8 +162,13 @@ def _column_types(table: DeltaTable) -> dict[str, str]:
     return {field.name: getattr(field.type, "type", "nested") for field in table.schema().fields}
 
 
+def _as_path(uri: str) -> str:
+    """Undo the URL encoding that deltalake applies to local paths, too."""
+    return uri if "://" in uri else unquote(uri)
+
+
 def _date(value: datetime.date | str) -> str:
     try:
         return datetime.date.fromisoformat(str(value)).isoformat()
     except ValueError:
-        raise TableError(f"ds must be two dates such as 2024-01-31, got {value!r}") from None
+        raise InputError(f"ds must be two dates such as 2024-01-31, got {value!r}") from None
