@@ -7,19 +7,18 @@ from collections.abc import Iterable
 from itertools import chain
 
 import pytest
-from conftest import Segment, random_segments, write_sequences
+import torch
+from sequence_tables import Segment, random_segments, write_sequences
+from torch.utils.data import DataLoader
+
+from semantic_ids.errors import InputError
+from semantic_ids.trainers import SequenceBatch, SequenceDataset
 
 pytestmark = [
     pytest.mark.torch,
     pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning"),
 ]
 
-torch = pytest.importorskip("torch")
-
-from torch.utils.data import DataLoader  # noqa: E402  # after importorskip
-
-from semantic_ids.errors import InputError  # noqa: E402  # after importorskip
-from semantic_ids.trainers import SequenceBatch, SequenceDataset  # noqa: E402  # after importorskip
 
 DTYPES = {
     "timestamps": torch.int64,

@@ -3,22 +3,26 @@
 import itertools
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semantic_ids.codebook import bytes_to_sids, null_sid, sids_to_bytes
+from semantic_ids.trainers.decode import Piece, blob_of, read_sids, rebatch
+from semantic_ids.trainers.streams import Turns, deal, shuffle_files
+from semantic_ids.trainers.units import Unit
+
 pytestmark = pytest.mark.torch
 
-torch = pytest.importorskip("torch")
-pa = pytest.importorskip("pyarrow")
-
-from semantic_ids.codebook import bytes_to_sids, null_sid, sids_to_bytes  # noqa: E402  # after importorskip
-from semantic_ids.trainers.batch import Segments, rebatch  # noqa: E402  # after importorskip
-from semantic_ids.trainers.decode import blob_of, blob_to_sids  # noqa: E402  # after importorskip
-from semantic_ids.trainers.streams import Turns, deal, shuffle_files  # noqa: E402  # after importorskip
-from semantic_ids.trainers.units import Unit  # noqa: E402  # after importorskip
 
 GOLDEN = list("301542")
+
+
+def sids_in(blob: np.ndarray, width: int) -> list[int]:
+    sids = np.empty(len(blob) // width, np.int64)
+    read_sids(blob, width, out=sids)
+    return sids.tolist()
 
 
 @st.composite
@@ -28,24 +32,24 @@ def widths_and_sids(draw):
 
 
 @given(widths_and_sids())
-def test_blob_to_sids_is_the_inverse_of_sids_to_bytes(case):
+def test_read_sids_is_the_inverse_of_sids_to_bytes(case):
     width, sids = case
     blob = np.frombuffer(bytearray(sids_to_bytes(np.array(sids, np.int64), width)), np.uint8)
-    assert blob_to_sids(blob, width).tolist() == sids
+    assert sids_in(blob, width) == sids
 
 
 @given(st.integers(1, 8), st.binary(max_size=200))
-def test_blob_to_sids_equals_bytes_to_sids_on_any_bytes(width, blob):
+def test_read_sids_equals_bytes_to_sids_on_any_bytes(width, blob):
     blob = blob[: len(blob) // width * width]
     symbols = np.frombuffer(bytearray(blob), np.uint8)
-    assert blob_to_sids(symbols, width).tolist() == bytes_to_sids(blob, width).tolist()
+    assert sids_in(symbols, width) == bytes_to_sids(blob, width).tolist()
 
 
-def test_blob_to_sids_by_hand():
+def test_read_sids_by_hand():
     blob = np.frombuffer(bytearray.fromhex("000001 800000 ffffff"), np.uint8)
-    assert blob_to_sids(blob, 3).tolist() == [1, 0x800000, null_sid(3)]
-    assert blob_to_sids(np.full(16, 255, np.uint8), 8).tolist() == [-1, -1]
-    assert blob_to_sids(blob[:0], 3).tolist() == []
+    assert sids_in(blob, 3) == [1, 0x800000, null_sid(3)]
+    assert sids_in(np.full(16, 255, np.uint8), 8) == [-1, -1]
+    assert sids_in(blob[:0], 3) == []
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
@@ -61,38 +65,22 @@ def test_blob_of_does_not_copy_what_pyarrow_decoded():
     assert blob_of(column)[0].ctypes.data == column.buffers()[2].address
 
 
-def segments_of(lengths: list[int], first: int) -> Segments:
-    """Make segments whose user ids and events count on from `first`, so that order is seen."""
-    total = sum(lengths)
-    return Segments(
-        user_ids=torch.arange(first, first + len(lengths)),
-        values=torch.arange(total) + 1000 * first,
-        offsets=torch.tensor([0, *itertools.accumulate(lengths)]),
-        columns={"timestamps": torch.arange(total) - first},
-    )
-
-
-def plain(parts: list[Segments]) -> list[tuple]:
-    return [
-        (
-            int(part.user_ids[i]),
-            part.values[part.offsets[i] : part.offsets[i + 1]].tolist(),
-            part.columns["timestamps"][part.offsets[i] : part.offsets[i + 1]].tolist(),
-        )
-        for part in parts
-        for i in range(len(part))
-    ]
-
-
-@given(st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=6), max_size=6), st.integers(1, 8))
+@given(st.lists(st.integers(0, 9), max_size=6), st.integers(1, 8))
 def test_rebatch_changes_nothing_but_the_cuts(lengths, batch_size):
-    starts = itertools.accumulate((len(part) for part in lengths), initial=0)
-    parts = [segments_of(part, first) for part, first in zip(lengths, starts, strict=False)]
-    batches = list(rebatch(iter(parts), batch_size))
-    assert plain(batches) == plain(parts)
-    n_rows = sum(map(len, lengths))
-    full, rest = divmod(n_rows, batch_size)
-    assert [len(batch) for batch in batches] == [batch_size] * full + [rest] * (rest > 0)
+    ends = list(itertools.accumulate(lengths))
+    pieces = [
+        Piece(pa.record_batch({"user_id": list(range(end - n, end))}), f"file {end}")
+        for n, end in zip(lengths, ends, strict=True)
+    ]
+    batches = list(rebatch(iter(pieces), batch_size))
+    rows = [row for batch in batches for piece in batch for row in piece.rows.column(0).to_pylist()]
+    assert rows == list(range(sum(lengths)))
+    full, rest = divmod(sum(lengths), batch_size)
+    n_rows = [sum(piece.rows.num_rows for piece in batch) for batch in batches]
+    assert n_rows == [batch_size] * full + [rest] * (rest > 0)
+    for piece in itertools.chain.from_iterable(batches):
+        last = piece.rows.column(0)[-1].as_py()
+        assert piece.file == f"file {next(end for end in ends if last < end)}"
 
 
 def arrivals(n_batches: list[int]) -> list[tuple[int, int]]:

@@ -4,12 +4,9 @@ import io
 
 import numpy as np
 import pytest
+import torch
 
-pytestmark = pytest.mark.torch
-
-torch = pytest.importorskip("torch")
-
-from semantic_ids.codebook import (  # noqa: E402  # after importorskip
+from semantic_ids.codebook import (
     Codebook,
     CodebookSpec,
     bytes_to_sids,
@@ -20,9 +17,12 @@ from semantic_ids.codebook import (  # noqa: E402  # after importorskip
     null_sid,
     sids_to_bytes,
 )
-from semantic_ids.codebook.layout import lay_out  # noqa: E402  # after importorskip
-from semantic_ids.errors import ArtefactError, InputError, ShapeError  # noqa: E402  # after importorskip
-from semantic_ids.trainers import SIDEmbedding  # noqa: E402  # after importorskip
+from semantic_ids.codebook.layout import lay_out
+from semantic_ids.errors import ArtefactError, InputError, ShapeError
+from semantic_ids.trainers import SIDEmbedding
+
+pytestmark = pytest.mark.torch
+
 
 DIM = 12
 STAGES = {f"ternary in {width} bytes": [{"ternary": 5 * width}] for width in range(1, 8)} | {

@@ -1,6 +1,6 @@
 """What a reader yields: the segments of a batch as jagged tensors, and where the batch ends."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -29,34 +29,7 @@ class Position:
 
 
 @dataclass(frozen=True)
-class Segments:
-    """Consecutive segments: number i is ``values[offsets[i]:offsets[i + 1]]``."""
-
-    user_ids: Tensor | list[str]
-    values: Tensor
-    offsets: Tensor
-    columns: dict[str, Tensor]
-
-    def __len__(self) -> int:
-        """Return the number of segments."""
-        return self.offsets.numel() - 1
-
-    def rows(self, start: int, stop: int) -> "Segments":
-        """Return segments start to stop - 1; they share memory with these."""
-        if (start, stop) == (0, len(self)):
-            return self
-        offsets = self.offsets[start : stop + 1]
-        first, last = int(offsets[0]), int(offsets[-1])
-        return Segments(
-            user_ids=self.user_ids[start:stop],
-            values=self.values[first:last],
-            offsets=offsets - first,
-            columns={name: column[first:last] for name, column in self.columns.items()},
-        )
-
-
-@dataclass(frozen=True)
-class SequenceBatch(Segments):
+class SequenceBatch:
     """Segments of users' sequences in the jagged convention of torchrec.
 
     Parameters
@@ -77,7 +50,15 @@ class SequenceBatch(Segments):
     >>> jagged = torchrec.JaggedTensor(batch.values, offsets=batch.offsets)      # doctest: +SKIP
     """
 
+    user_ids: Tensor | list[str]
+    values: Tensor
+    offsets: Tensor
+    columns: dict[str, Tensor]
     position: Position
+
+    def __len__(self) -> int:
+        """Return the number of segments."""
+        return self.offsets.numel() - 1
 
     @property
     def lengths(self) -> Tensor:
@@ -110,44 +91,3 @@ class SequenceBatch(Segments):
             offsets=move(self.offsets),
             columns={name: move(column) for name, column in self.columns.items()},
         )
-
-
-def join(parts: Sequence[Segments]) -> Segments:
-    """Return the segments of all parts one after another; a single part is returned as it is."""
-    if len(parts) == 1:
-        return parts[0]
-    offsets = [parts[0].offsets]
-    for part in parts[1:]:
-        offsets.append(part.offsets[1:] + offsets[-1][-1])
-    return Segments(
-        user_ids=_join_user_ids([part.user_ids for part in parts]),
-        values=torch.cat([part.values for part in parts]),
-        offsets=torch.cat(offsets),
-        columns={
-            name: torch.cat([part.columns[name] for part in parts]) for name in parts[0].columns
-        },
-    )
-
-
-def rebatch(parts: Iterator[Segments], batch_size: int) -> Iterator[Segments]:
-    """Cut and join parts of any length so that all but the last have `batch_size` segments."""
-    held: list[Segments] = []
-    n_held = 0
-    for part in parts:
-        start = 0
-        while len(part) - start >= batch_size - n_held:
-            stop = start + batch_size - n_held
-            yield join([*held, part.rows(start, stop)])
-            held, n_held, start = [], 0, stop
-        if start < len(part):
-            held.append(part.rows(start, len(part)))
-            n_held += len(part) - start
-    if held:
-        yield join(held)
-
-
-def _join_user_ids(parts: Sequence[Tensor | list[str]]) -> Tensor | list[str]:
-    tensors = [part for part in parts if isinstance(part, Tensor)]
-    if tensors:
-        return torch.cat(tensors)
-    return [user_id for part in parts for user_id in part]

@@ -9,8 +9,8 @@ from pyarrow import fs
 from torch.utils.data import IterableDataset, get_worker_info
 
 from semantic_ids.errors import InputError
-from semantic_ids.trainers.batch import Position, Segments, SequenceBatch, rebatch
-from semantic_ids.trainers.decode import Decoder, Values, blob_of
+from semantic_ids.trainers.batch import Position, SequenceBatch
+from semantic_ids.trainers.decode import Decoder, Piece, Values, blob_of, rebatch
 from semantic_ids.trainers.snapshot import DateRange, check_names, open_snapshot
 from semantic_ids.trainers.streams import Turns, deal, shuffle_files
 from semantic_ids.trainers.units import Unit, choose_codebook, list_units, read_unit
@@ -127,10 +127,10 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
         streams, turns = self._deal(start.epoch, n_streams)
         first, taken = turns.taken(start.n_batches)
         stream = (first + (0 if worker is None else worker.id)) % n_streams
-        segments = self._read(streams[stream], skip=taken[stream] * self.batch_size)
-        for i, part in enumerate(rebatch(segments, self.batch_size), start=taken[stream]):
+        pieces = self._read(streams[stream], skip=taken[stream] * self.batch_size)
+        for i, batch in enumerate(rebatch(pieces, self.batch_size), start=taken[stream]):
             position = Position(start.epoch, turns.received_after(stream, i), n_streams)
-            yield SequenceBatch(part.user_ids, part.values, part.offsets, part.columns, position)
+            yield self._decode(batch, position)
 
     def set_epoch(self, epoch: int) -> None:
         """Let the next iteration read an epoch, from its start or a loaded state's place.
@@ -207,7 +207,7 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
         rows = (sum(unit.n_rows for unit in stream) for stream in streams)
         return streams, Turns(tuple(math.ceil(n / self.batch_size) for n in rows))
 
-    def _read(self, units: Sequence[Unit], *, skip: int) -> Iterator[Segments]:
+    def _read(self, units: Sequence[Unit], *, skip: int) -> Iterator[Piece]:
         for unit in units:
             if skip < unit.n_rows:
                 n_batches = max(1, BYTES_PER_READ // (unit.row_bytes * self.batch_size))
@@ -218,7 +218,7 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
                     skip=skip,
                     rows_per_read=n_batches * self.batch_size,
                 ):
-                    yield self._decode(rows, unit.file)
+                    yield Piece(rows, unit.file)
             skip = max(0, skip - unit.n_rows)
 
     def _find_width(self) -> int | None:

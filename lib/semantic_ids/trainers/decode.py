@@ -1,8 +1,8 @@
-"""Packed columns of a record batch to tensors: whole buffers at a time, no row on its own."""
+"""Packed columns of record batches to tensors: whole buffers at a time, no row on its own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,43 @@ from torch import Tensor
 
 from semantic_ids.codebook import bytes_to_sids
 from semantic_ids.errors import InputError
-from semantic_ids.trainers.batch import Segments
+from semantic_ids.trainers.batch import Position, SequenceBatch
 
 Values = Literal["sids", "bytes"]
 ByteBuffer = npt.NDArray[np.uint8]
-Lengths = npt.NDArray[np.int64]
+Int64Array = npt.NDArray[np.int64]
 
 WORD = 8
 
 
+class Piece(NamedTuple):
+    """Consecutive rows of a file, which is named in messages."""
+
+    rows: pa.RecordBatch
+    file: str
+
+
+def rebatch(pieces: Iterator[Piece], batch_size: int) -> Iterator[list[Piece]]:
+    """Cut pieces, without copying, into batches of `batch_size` rows; the last may have fewer."""
+    held: list[Piece] = []
+    missing = batch_size
+    for rows, file in pieces:
+        start = 0
+        while rows.num_rows - start >= missing:
+            held.append(Piece(rows.slice(start, missing), file))
+            yield held
+            start += missing
+            held, missing = [], batch_size
+        if start < rows.num_rows:
+            held.append(Piece(rows.slice(start), file))
+            missing -= rows.num_rows - start
+    if held:
+        yield held
+
+
 @dataclass(frozen=True)
 class Decoder:
-    """Turns record batches of a ``sequences`` table into jagged tensors.
+    """Turns rows of a ``sequences`` table into jagged tensors.
 
     Parameters
     ----------
@@ -38,85 +63,97 @@ class Decoder:
     values: Values
     columns: Mapping[str, np.dtype[Any]]
 
-    def __call__(self, rows: pa.RecordBatch, source: str) -> Segments:
-        """Decode rows of user_id, n_events, sids and the packed columns; `source` is their file."""
-        for name in rows.schema.names:
-            if rows.column(name).null_count:
-                raise InputError(f"{name} must not be null, got a null in {source}")
-        n_events = rows.column("n_events").to_numpy().astype(np.int64)
-        blobs = {}
-        for name, itemsize in self._itemsizes().items():
-            blobs[name], lengths = blob_of(rows.column(name))
-            _check_lengths(name, lengths, n_events, itemsize=itemsize, rows=rows, source=source)
-        offsets = np.zeros(rows.num_rows + 1, np.int64)
-        np.cumsum(n_events, out=offsets[1:])
-        return Segments(
-            user_ids=_user_ids(rows.column("user_id")),
-            values=self._values(blobs["sids"]),
+    def __call__(self, pieces: Sequence[Piece], position: Position) -> SequenceBatch:
+        """Decode one batch; its rows have user_id, n_events, sids and the packed columns."""
+        for piece in pieces:
+            _refuse_nulls(piece)
+        n_events = [piece.rows.column("n_events").to_numpy().astype(np.int64) for piece in pieces]
+        offsets = np.zeros(sum(map(len, n_events)) + 1, np.int64)
+        np.cumsum(_joined(n_events), out=offsets[1:])
+        sids = _blobs(pieces, "sids", n_events, itemsize=self.width)
+        return SequenceBatch(
+            user_ids=_user_ids([piece.rows.column("user_id") for piece in pieces]),
+            values=self._values(sids),
             offsets=torch.from_numpy(offsets),
             columns={
-                name: torch.from_numpy(blobs[name].view(dtype))
+                name: torch.from_numpy(
+                    _joined(_blobs(pieces, name, n_events, itemsize=dtype.itemsize)).view(dtype)
+                )
                 for name, dtype in self.columns.items()
             },
+            position=position,
         )
 
-    def _itemsizes(self) -> dict[str, int]:
-        return {"sids": self.width} | {name: d.itemsize for name, d in self.columns.items()}
-
-    def _values(self, blob: ByteBuffer) -> Tensor:
+    def _values(self, blobs: list[ByteBuffer]) -> Tensor:
         if self.values == "bytes":
-            return torch.from_numpy(blob).view(-1, self.width)
-        return torch.from_numpy(blob_to_sids(blob, self.width))
+            return torch.from_numpy(_joined(blobs)).view(-1, self.width)
+        sids = np.empty(sum(map(len, blobs)) // self.width, np.int64)
+        start = 0
+        for blob in blobs:
+            stop = start + len(blob) // self.width
+            read_sids(blob, self.width, out=sids[start:stop])
+            start = stop
+        return torch.from_numpy(sids)
 
 
-def blob_of(column: pa.Array) -> tuple[ByteBuffer, Lengths]:
+def blob_of(column: pa.Array) -> tuple[ByteBuffer, Int64Array]:
     """Return the bytes of a binary column without copying, and the length of each cell."""
     if not pa.types.is_binary(column.type):
         column = column.cast(pa.large_binary())
-    offset_type = np.int64 if pa.types.is_large_binary(column.type) else np.int32
+    offset_type = np.dtype(np.int64 if pa.types.is_large_binary(column.type) else np.int32)
     _, offsets_buffer, data_buffer = column.buffers()
-    start = column.offset * np.dtype(offset_type).itemsize
-    ends = np.frombuffer(offsets_buffer, offset_type, count=len(column) + 1, offset=start)
+    start = column.offset * offset_type.itemsize
+    stored = np.frombuffer(offsets_buffer, offset_type, count=len(column) + 1, offset=start)
+    ends = stored.astype(np.int64)
     data = np.frombuffer(data_buffer or b"", np.uint8)[ends[0] : ends[-1]]
     # torch has no read-only tensors.
-    return data if data.flags.writeable else data.copy(), np.diff(ends).astype(np.int64)
+    return data if data.flags.writeable else data.copy(), ends[1:] - ends[:-1]
 
 
-def blob_to_sids(blob: ByteBuffer, width: int) -> npt.NDArray[np.int64]:
+def read_sids(blob: ByteBuffer, width: int, *, out: Int64Array) -> None:
     """Read SIDs that stand one after another, several times faster than ``bytes_to_sids``.
 
     Each SID is the top of an 8-byte word that overlaps the SIDs after it, so that one strided pass
     over the blob reads all but the last few, whose words would pass the end.
     """
-    sids = np.empty(len(blob) // width, np.int64)
     n_words = max(0, (len(blob) - WORD) // width + 1)
     if n_words:
         words = np.ndarray((n_words,), ">u8", buffer=blob, strides=(width,))
-        np.right_shift(words, np.uint64(8 * (WORD - width)), out=sids[:n_words].view(np.uint64))
-    sids[n_words:] = bytes_to_sids(blob[n_words * width :].reshape(-1, width), width)
-    return sids
+        np.right_shift(words, np.uint64(8 * (WORD - width)), out=out[:n_words].view(np.uint64))
+    out[n_words:] = bytes_to_sids(blob[n_words * width :].reshape(-1, width), width)
 
 
-def _user_ids(column: pa.Array) -> Tensor | list[str]:
-    if pa.types.is_integer(column.type):
-        return torch.from_numpy(column.to_numpy().astype(np.int64))
-    ids: list[str] = column.to_pylist()
-    return ids
+def _refuse_nulls(piece: Piece) -> None:
+    for name in piece.rows.schema.names:
+        if piece.rows.column(name).null_count:
+            raise InputError(f"{name} must not be null, got a null in {piece.file}")
 
 
-def _check_lengths(
-    name: str,
-    lengths: Lengths,
-    n_events: Lengths,
-    *,
-    itemsize: int,
-    rows: pa.RecordBatch,
-    source: str,
-) -> None:
-    wrong = lengths != n_events * itemsize
-    if wrong.any():
-        i = int(wrong.argmax())
-        raise InputError(
-            f"{name} must have {itemsize} bytes for each of a segment's {n_events[i]} events, got "
-            f"{lengths[i]} bytes for user {rows.column('user_id')[i].as_py()!r} in {source}"
-        )
+def _blobs(
+    pieces: Sequence[Piece], name: str, n_events: Sequence[Int64Array], *, itemsize: int
+) -> list[ByteBuffer]:
+    """Return the bytes of a packed column, which must have `itemsize` of them for each event."""
+    blobs = []
+    for piece, n in zip(pieces, n_events, strict=True):
+        blob, lengths = blob_of(piece.rows.column(name))
+        wrong = lengths != n * itemsize
+        if wrong.any():
+            i = int(wrong.argmax())
+            raise InputError(
+                f"{name} must have {itemsize} bytes for each of a segment's {n[i]} events, "
+                f"got {lengths[i]} bytes for user {piece.rows.column('user_id')[i].as_py()!r} "
+                f"in {piece.file}"
+            )
+        blobs.append(blob)
+    return blobs
+
+
+def _user_ids(columns: Sequence[pa.Array]) -> Tensor | list[str]:
+    if pa.types.is_integer(columns[0].type):
+        return torch.from_numpy(np.concatenate([c.to_numpy() for c in columns]).astype(np.int64))
+    return [user_id for column in columns for user_id in column.to_pylist()]
+
+
+def _joined(arrays: Sequence[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Return arrays one after another; a single one is not copied."""
+    return arrays[0] if len(arrays) == 1 else np.concatenate(arrays)

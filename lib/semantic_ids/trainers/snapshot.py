@@ -1,7 +1,6 @@
 """A pinned version of a ``sequences`` table: its files and columns, from the Delta log alone."""
 
 import datetime
-import difflib
 import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import pyarrow as pa
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
-from semantic_ids.errors import InputError, TableError
+from semantic_ids.errors import InputError, TableError, nearest
 
 FORMAT = "1"
 COLUMN_TYPES = {
@@ -83,9 +82,7 @@ def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> N
     """Raise TableError for the first name that is not known, with the nearest right one."""
     for name in names:
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise TableError(f"{what} must be among {', '.join(known)}, got {name}{hint}")
+            raise TableError(f"{what} must be of the table, got {name!r}; {nearest(name, known)}")
 
 
 def _open(path: str, version: int | None, storage_options: dict[str, str] | None) -> DeltaTable:
@@ -132,9 +129,7 @@ def _check_columns(table: DeltaTable, path: str) -> None:
     found = _column_types(table)
     for name, types in COLUMN_TYPES.items():
         if name not in found:
-            near = difflib.get_close_matches(name, found, n=1)
-            hint = f"; the nearest is {near[0]}" if near else ""
-            raise TableError(f"{path} must have a column {name}, got {', '.join(found)}{hint}")
+            raise TableError(f"{path} must have a column {name!r}; {nearest(name, found)}")
         if found[name] not in types:
             raise TableError(f"{name} must be {' or '.join(types)} in {path}, got {found[name]}")
 
