@@ -1,0 +1,156 @@
+"""The tables of a footprint audit: opened, their columns checked, their rows counted."""
+
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    BinaryType,
+    IntegralType,
+    LongType,
+    StringType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+from semantic_ids.errors import TableError
+from semantic_ids.job_configs import AuditFootprint
+from semantic_ids.spark.quantize import id_type
+from semantic_ids.spark.sources import Source, open_source
+from semantic_ids.spark.vectors import require_embedding
+
+__all__ = ["Inputs", "SequenceTotals", "count_rows", "count_sequences", "open_inputs", "sid_layout"]
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The tables given, each fixed at one version."""
+
+    sequences: Source | None = None
+    item_sids: Source | None = None
+    embeddings: Source | None = None
+    events: Source | None = None
+
+    def given(self) -> list[Source]:
+        """List those given."""
+        found = (self.sequences, self.item_sids, self.embeddings, self.events)
+        return [source for source in found if source is not None]
+
+
+@dataclass(frozen=True)
+class SequenceTotals:
+    """What all segments of a sequences table hold, their codebook, and the bytes of a SID."""
+
+    n_segments: int
+    n_events: int
+    codebook_id: str
+    width: int
+
+
+def open_inputs(spark: SparkSession, config: AuditFootprint) -> Inputs:
+    """Open the tables that the configuration names, and check their columns.
+
+    Raises
+    ------
+    TableError
+        If a table is missing, or has no column of a name and type needed.
+    """
+    names = ("sequences", "item_sids", "embeddings", "events")
+    tables = {name: getattr(config, name) for name in names}
+    inputs = Inputs(**{n: open_source(spark, n, table) for n, table in tables.items() if table})
+    if inputs.sequences:
+        _check_sequences(inputs.sequences)
+    if inputs.item_sids:
+        id_type(inputs.item_sids, "item_id")
+        inputs.item_sids.require("sid", [LongType], "bigint")
+        inputs.item_sids.require("codebook_id", [StringType], "string")
+    if inputs.embeddings and config.collection:
+        id_type(inputs.embeddings, "item_id")
+        require_embedding(inputs.embeddings, config.collection)
+    if inputs.events:
+        id_type(inputs.events, "user_id")
+        id_type(inputs.events, "item_id")
+        inputs.events.require("timestamp", [TimestampType, TimestampNTZType], "timestamp")
+    return inputs
+
+
+def _check_sequences(sequences: Source) -> None:
+    id_type(sequences, "user_id")
+    sequences.require("n_events", [IntegralType], "an integer")
+    sequences.type_of("first_ts")
+    sequences.require("codebook_id", [StringType], "string")
+    for column in ("sids", "timestamps"):
+        sequences.require(column, [BinaryType], "binary")
+
+
+def count_rows(source: Source) -> int:
+    """Count the rows of a table.
+
+    Raises
+    ------
+    TableError
+        If there is none.
+    """
+    n_rows = source.rows.count()
+    if not n_rows:
+        raise TableError(f"{source.name}: {source.location} is empty")
+    return n_rows
+
+
+def count_sequences(sequences: Source) -> SequenceTotals:
+    """Count segments and events, without reading a blob.
+
+    Raises
+    ------
+    TableError
+        If there is no event, or the segments are of several codebooks.
+    """
+    first, last = F.min("codebook_id"), F.max("codebook_id")
+    found = sequences.rows.agg(F.count(F.lit(1)), F.sum("n_events"), first, last).collect()[0]
+    n_segments, n_events, codebook_id, another = found
+    if not n_events:
+        raise TableError(f"sequences: {sequences.location} is empty")
+    if codebook_id != another:
+        raise TableError(
+            f"sequences: {sequences.location} must hold SIDs of one codebook, "
+            f"got {codebook_id} and {another}"
+        )
+    return SequenceTotals(n_segments, n_events, codebook_id, _width_of(sequences))
+
+
+def _width_of(sequences: Source) -> int:
+    row = sequences.rows.select(F.length("sids"), "n_events").head(1)[0]
+    width, rest = divmod(row[0] or 0, row[1] or 1)
+    if rest or not 1 <= width <= 8:
+        raise TableError(
+            f"sequences: sids must hold 1 to 8 bytes an event in {sequences.location}, "
+            f"got {row[0]} bytes for {row[1]} events"
+        )
+    return int(width)
+
+
+def sid_layout(item_sids: Source, totals: SequenceTotals | None) -> tuple[str, int]:
+    """Tell the codebook of the SIDs to compare, and the bytes of a SID.
+
+    Without sequences the codebook is the only one in item_sids, and a SID has as many bytes as
+    the largest one needs: byte 0 comes first, and is 0 in few SIDs.
+
+    Raises
+    ------
+    TableError
+        If the table holds no SID of the codebook, or SIDs of several and none is given.
+    """
+    rows = item_sids.rows
+    if totals:
+        rows = rows.where(F.col("codebook_id") == totals.codebook_id)
+    first, last = F.min("codebook_id"), F.max("codebook_id")
+    found, another, largest = rows.agg(first, last, F.max("sid")).collect()[0]
+    if found is None:
+        of = f" of codebook {totals.codebook_id}, as sequences has" if totals else ""
+        raise TableError(f"item_sids: {item_sids.location} has no SID{of}")
+    if found != another:
+        raise TableError(
+            f"item_sids: {item_sids.location} holds SIDs of codebooks {found} and {another}; "
+            "give sequences too, to say which of them to compare"
+        )
+    return found, totals.width if totals else max(1, -(-int(largest).bit_length() // 8))
