@@ -97,7 +97,7 @@ class AuditFootprint(JobConfig):
     @model_validator(mode="after")
     def _something_to_measure(self) -> "AuditFootprint":
         if not (self.sequences or self.item_sids):
-            raise ValueError("audit_footprint: sequences or item_sids is required, got neither")
+            raise ValueError("sequences or item_sids must be given, got neither")
         if self.embeddings and not self.collection:
             raise ValueError("collection: a value is required where embeddings is given")
         return self
