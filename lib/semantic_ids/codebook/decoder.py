@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
-from semantic_ids.codebook.layout import DigitArray, assigned_symbols, digits_of_symbols
+from semantic_ids.codebook.layout import ByteArray, DigitArray, assigned_symbols, digits_of_symbols
 from semantic_ids.codebook.tables import integer_tables
 
 
@@ -29,13 +29,19 @@ def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
         If a SID is not in [0, 256 ** width) or has a symbol that the codebook never assigns.
     """
     symbols, is_null = assigned_symbols(sids, codebook.layout)
-    tables = decode_tables(codebook)
-    decoded = np.zeros((len(symbols), codebook.dim), np.float32)
-    for j in range(codebook.width):
-        decoded += tables[j, symbols[:, j]]
-    decoded[is_null] = 0
-    decoded += codebook.mean
+    decoded = reconstruct(symbols, codebook)
+    decoded[is_null] = codebook.mean
     return decoded
+
+
+def reconstruct(symbols: ByteArray, codebook: Codebook) -> FloatArray:
+    """Sum the table rows of (n, width) symbols and the mean, shape (n, dim)."""
+    tables = decode_tables(codebook)
+    x_hat = np.zeros((len(symbols), codebook.dim), np.float32)
+    for j in range(codebook.width):
+        x_hat += tables[j, symbols[:, j]]
+    x_hat += codebook.mean
+    return x_hat
 
 
 def decode_tables(codebook: Codebook) -> FloatArray:

@@ -1,13 +1,14 @@
 """Vectors to semantic IDs."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
 from semantic_ids.codebook.layout import ByteArray, SidArray, bytes_to_sids, symbols_of_digits
-from semantic_ids.codebook.reference import search_digits
-from semantic_ids.codebook.tables import CostArray, search_tables
+from semantic_ids.codebook.tables import SearchTables, search_tables
 from semantic_ids.codebook.vectors import check_vectors, to_float32
 
 BLOCK_ROWS = 1024
@@ -40,31 +41,49 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook) -> SidArray:
     -----
     Costs one GEMM of n x dim x n_rows and the search. Extra memory is bounded by a block of 1024 rows.
     """
-    array = check_vectors(vectors, codebook.dim)
-    sids = np.empty(len(array), np.int64)
-    for start in range(0, len(array), BLOCK_ROWS):
+    symbols = encode_symbols(check_vectors(vectors, codebook.dim), codebook)
+    return bytes_to_sids(symbols, codebook.width)
+
+
+def encode_symbols(vectors: npt.NDArray[Any], codebook: Codebook) -> ByteArray:
+    """Encode an array of shape (n, dim) to symbols, shape (n, width), block by block."""
+    symbols = np.empty((len(vectors), codebook.width), np.uint8)
+    for start in range(0, len(vectors), BLOCK_ROWS):
         block = slice(start, start + BLOCK_ROWS)
-        sids[block] = bytes_to_sids(
-            encode_block(to_float32(array[block]), codebook), codebook.width
-        )
-    return sids
-
-
-def encode_block(rows: FloatArray, codebook: Codebook) -> ByteArray:
-    """Encode one block of float32 rows to symbols, shape (n, width), uint8."""
-    V = search_tables(codebook).basis
-    x_int, inside = to_grid(rows, codebook.mean, codebook.x_exponent)
-    symbols = _search(x_int @ V.T, codebook, search_tables(codebook).gram)
-    if not inside.all():
-        x_wide = to_wide_grid(rows[~inside], codebook.mean, codebook.x_exponent)
-        wide_gram = search_tables(codebook).gram.astype(np.int64)
-        symbols[~inside] = _search(x_wide @ V.T.astype(np.float64), codebook, wide_gram)
+        symbols[block] = _encode_block(to_float32(vectors[block]), codebook)
     return symbols
 
 
-def _search(products: npt.NDArray[np.floating], codebook: Codebook, gram: CostArray) -> ByteArray:
-    """Find symbols from exact products ``<x_int, v_int>``, in integers of the Gram matrix's type."""
-    P = products.astype(gram.dtype) << search_tables(codebook).shift
-    signed = np.concatenate([[byte.kind == "binary"] * byte.n_digits for byte in codebook.layout])
-    digits = search_digits(P, gram, signed, codebook.spec.sweeps)
-    return symbols_of_digits(digits, codebook.layout)
+def _encode_block(rows: FloatArray, codebook: Codebook) -> ByteArray:
+    """Encode one block of float32 rows to symbols, shape (n, width), uint8."""
+    tables = search_tables(codebook)
+    x_int, inside = to_grid(rows, codebook.mean, codebook.x_exponent)
+    symbols = _search(x_int @ tables.basis.T, codebook, tables)
+    if not inside.all():
+        x_wide = to_wide_grid(rows[~inside], codebook.mean, codebook.x_exponent)
+        P = x_wide @ tables.basis.T.astype(np.float64)
+        symbols[~inside] = _search(P, codebook, tables.widened())
+    return symbols
+
+
+def _search(
+    P: npt.NDArray[np.floating], codebook: Codebook, tables: SearchTables
+) -> ByteArray:
+    """Find symbols from exact products ``P = <x_int, v_int>``, shape (n, n_rows)."""
+    from semantic_ids.codebook import kernels  # numba: slow to import, not needed to decode
+
+    spec = codebook.spec
+    if spec.only_digits:
+        digits = kernels.search_digits(P, tables.shift, tables.gram, tables.signed, spec.sweeps)
+        return symbols_of_digits(digits, codebook.layout)
+    return kernels.search_symbols(
+        P,
+        tables.shift,
+        tables.radices,
+        tables.is_digit,
+        tables.norms,
+        tables.gram,
+        tables.starts,
+        spec.beam,
+        spec.sweeps,
+    )

@@ -1,17 +1,22 @@
 """Vectors to a codebook."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.grid import choose_grid
-from semantic_ids.codebook.initial import fit_stages
+from semantic_ids.codebook.initial import fit_bytes
 from semantic_ids.codebook.layout import lay_out
+from semantic_ids.codebook.least_squares import FloatArray64
 from semantic_ids.codebook.quality import error_curve
+from semantic_ids.codebook.refine import refine
+from semantic_ids.codebook.sample import Sample, hold_out
 from semantic_ids.codebook.spec import CodebookSpec
-from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
+from semantic_ids.codebook.vectors import check_finite, check_vectors
 from semantic_ids.errors import InputError
 
 Progress = Callable[[str, float], None]
@@ -59,22 +64,43 @@ def fit(
     """
     array = check_vectors(vectors)
     layout = lay_out(spec.stages)
-    X = to_float32(array)
-    check_finite(X)
-    _check_rows(len(X), spec)
-    mean = X.mean(axis=0, dtype=np.float64).astype(np.float32)
-    R = X - mean
+    rng = np.random.default_rng(seed)
+    training = hold_out(len(array), rng) if validation is None else np.ones(len(array), np.bool_)
+    _check_rows(int(training.sum()), spec)
+    sample = Sample.of(array, training)
+    held_out = array[~training] if validation is None else check_vectors(validation, len(sample.mean))
+    if not len(held_out):
+        held_out = array
+    check_finite(held_out)
+
+    R = sample.initial(rng)
     norms = np.sqrt((R.astype(np.float64) ** 2).sum(axis=1))
-    basis, x_exponent, basis_exponent = choose_grid(
-        fit_stages(R, spec.stages), layout, typical_norm=float(np.quantile(norms, _TYPICAL))
+    rounded = partial(_rounded, spec=spec, typical_norm=float(np.quantile(norms, _TYPICAL)))
+    in_pca = partial(rounded, mean=np.zeros_like(sample.mean), collection=collection)
+    report = progress or (lambda step, error: None)
+    V = fit_bytes(R, layout, rng)
+    rotated = sample.rotated(held_out)
+    for j, error in enumerate(error_curve(rotated, in_pca(V)), start=1):
+        report(f"byte {j} of {len(layout)}", float(error))
+    V = refine(
+        V, sample, rotated, rounded=in_pca, rounds=spec.rounds, seed=seed, report=report
     )
-    codebook = Codebook(spec, {collection: array.shape[1]}, mean, basis, x_exponent, basis_exponent)
-    held_out = X if validation is None else check_vectors(validation, codebook.dim)
-    curve = error_curve(held_out, codebook)
-    if progress is not None:
-        progress("fit", float(curve[-1]))
-    metrics = {"n_rows": len(X), "error_curve": curve.tolist()}
-    return Codebook(spec, codebook.collections, mean, basis, x_exponent, basis_exponent, metrics)
+    codebook = rounded(sample.unrotated(V), mean=sample.mean, collection=collection)
+    metrics = {
+        "rows_fitted": int(training.sum()),
+        "rows_held_out": len(held_out),
+        "error_curve": error_curve(held_out, codebook).tolist(),
+    }
+    return replace(codebook, metrics=metrics)
+
+
+def _rounded(
+    V: FloatArray64, *, spec: CodebookSpec, typical_norm: float, mean: FloatArray, collection: str
+) -> Codebook:
+    basis, x_exponent, basis_exponent = choose_grid(
+        V, lay_out(spec.stages), typical_norm=typical_norm
+    )
+    return Codebook(spec, {collection: len(mean)}, mean, basis, x_exponent, basis_exponent)
 
 
 def _check_rows(n_rows: int, spec: CodebookSpec) -> None:

@@ -1,4 +1,4 @@
-"""The stage-by-stage fit: each stage on the residual that the earlier ones leave."""
+"""The byte-by-byte fit: each byte on the residual that the earlier ones leave."""
 
 from collections.abc import Callable
 
@@ -6,16 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import FloatArray
-from semantic_ids.codebook.spec import Stage
+from semantic_ids.codebook.spec import DIGIT_KINDS
+from semantic_ids.codebook.encoder import BLOCK_ROWS
+from semantic_ids.codebook.layout import Layout, stage_rows
 
 FloatArray64 = npt.NDArray[np.float64]
 Quantise = Callable[[FloatArray64], FloatArray64]
 
 _MAX_UPDATES = 50
+_LLOYD_UPDATES = 10
+_SEED_ROWS_PER_CENTROID = 16
 
 
-def fit_stages(R: FloatArray, stages: tuple[Stage, ...]) -> FloatArray64:
-    """Fit the basis of all stages to centred rows.
+def fit_bytes(R: FloatArray, layout: Layout, rng: np.random.Generator) -> FloatArray64:
+    """Fit the basis of all bytes to centred rows.
 
     Parameters
     ----------
@@ -25,9 +29,17 @@ def fit_stages(R: FloatArray, stages: tuple[Stage, ...]) -> FloatArray64:
     Returns
     -------
     ndarray of shape (n_rows, dim), float64
-        V, stage after stage.
+        V, byte after byte.
     """
-    return np.concatenate([_FIT[stage.kind](R, stage.counts[0]) for stage in stages])
+    blocks = []
+    for stage, (kind, rows) in enumerate(stage_rows(layout)):
+        if kind in DIGIT_KINDS:
+            quantise = ternary if kind == "ternary" else sign
+            blocks.append(fit_directions(R, rows.stop - rows.start, quantise=quantise))
+        else:
+            radices = next(byte.radices for byte in layout if byte.stage == stage)
+            blocks.extend(fit_centroids(R, K, rng) for K in radices)
+    return np.concatenate(blocks)
 
 
 def fit_directions(R: FloatArray, count: int, *, quantise: Quantise) -> FloatArray64:
@@ -89,8 +101,41 @@ def sign(coefficients: FloatArray64) -> FloatArray64:
     return np.where(coefficients > 0, 1.0, -1.0)
 
 
-def _fit_ternary(R: FloatArray, count: int) -> FloatArray64:
-    return fit_directions(R, count, quantise=ternary)
+def fit_centroids(R: FloatArray, K: int, rng: np.random.Generator) -> FloatArray64:
+    """Fit K centroids by Lloyd's updates from k-means++ seeds.
+
+    Parameters
+    ----------
+    R : ndarray of shape (n, dim), float32
+        Overwritten with the residual.
+    """
+    V = _seed_centroids(R[: _SEED_ROWS_PER_CENTROID * K], K, rng)
+    for _ in range(_LLOYD_UPDATES):
+        nearest = _nearest(R, V)
+        order = np.argsort(nearest, kind="stable")
+        present, firsts = np.unique(nearest[order], return_index=True)
+        counts = np.diff([*firsts, len(R)])
+        V[present] = np.add.reduceat(R[order], firsts, dtype=np.float64) / counts[:, None]
+    R -= V.astype(np.float32)[_nearest(R, V)]
+    return V
 
 
-_FIT = {"ternary": _fit_ternary}
+def _seed_centroids(R: FloatArray, K: int, rng: np.random.Generator) -> FloatArray64:
+    """Choose K rows, each with probability proportional to its squared distance from those before."""
+    squared = (R.astype(np.float64) ** 2).sum(axis=1)
+    distances = np.full(len(R), np.inf)
+    weights = np.ones(len(R))
+    chosen = np.zeros(K, np.int64)
+    for k in range(K):
+        total = weights.sum()
+        chosen[k] = rng.choice(len(R), p=weights / total if total > 0 else None)
+        row = R[chosen[k]]
+        distances = np.minimum(distances, squared + squared[chosen[k]] - 2.0 * (R @ row))
+        weights = np.maximum(distances, 0)
+    return R[chosen].astype(np.float64)
+
+
+def _nearest(R: FloatArray, V: FloatArray64) -> npt.NDArray[np.int64]:
+    half_norms = (0.5 * (V**2).sum(axis=1)).astype(np.float32)
+    products = (R[b : b + BLOCK_ROWS] @ V.T.astype(np.float32) for b in range(0, len(R), BLOCK_ROWS))
+    return np.concatenate([(P - half_norms).argmax(axis=1) for P in products])

@@ -4,6 +4,7 @@ A byte is made of factors, each with a radix: 3 for a ternary digit, 2 for a sig
 centroids. Its symbol is the mixed-radix number of the factors' values, the first factor lowest.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,11 +28,12 @@ DigitArray: TypeAlias = npt.NDArray[np.int8]
 
 @dataclass(frozen=True)
 class ByteLayout:
-    """One byte of a SID: its kind, the radix of each factor and its first row of the basis."""
+    """One byte of a SID: its kind, the radix of each factor, its first row of the basis, its stage."""
 
     kind: str
     radices: tuple[int, ...]
     first_row: int
+    stage: int
 
     @property
     def n_values(self) -> int:
@@ -52,6 +54,13 @@ class ByteLayout:
     def rows(self) -> slice:
         """The byte's rows of the basis."""
         return slice(self.first_row, self.first_row + self.n_rows)
+
+    @property
+    def factors(self) -> list[slice]:
+        """The rows of the basis of each factor: one of a digit, K of a table of K centroids."""
+        sizes = [1] * self.n_digits or self.radices
+        ends = self.first_row + np.cumsum(sizes)
+        return [slice(end - size, end) for end, size in zip(ends.tolist(), sizes, strict=True)]
 
     @cached_property
     def design(self) -> DigitArray:
@@ -97,7 +106,7 @@ def _fill(stages: Sequence[Stage], room: int) -> Layout:
     """Fill bytes stage by stage, byte 0 with at most `room` values and the others with 256."""
     layout: list[ByteLayout] = []
     first_row = 0
-    for stage in stages:
+    for index, stage in enumerate(stages):
         left = stage.counts[0]
         while left > 0:
             limit = VALUES if layout else room
@@ -107,7 +116,7 @@ def _fill(stages: Sequence[Stage], room: int) -> Layout:
                 left -= len(radices)
             else:
                 radices, left = _centroid_radices(stage.counts, limit), 0
-            layout.append(ByteLayout(stage.kind, radices, first_row))
+            layout.append(ByteLayout(stage.kind, radices, first_row, index))
             first_row += layout[-1].n_rows
     return tuple(layout)
 
@@ -129,6 +138,12 @@ def _what_fits(stages: tuple[Stage, ...], width: int) -> str:
             if len(_fill([*others, Stage(last.kind, (count,))], VALUES // 2)) <= MAX_WIDTH:
                 return f"{said}: the last stage would fit with {last.kind}: {count}"
     return f"{said}: use fewer stages"
+
+
+def stage_rows(layout: Layout) -> list[tuple[str, slice]]:
+    """Return each stage's kind and its rows of the basis."""
+    groups = (list(group) for _, group in itertools.groupby(layout, key=lambda byte: byte.stage))
+    return [(group[0].kind, slice(group[0].rows.start, group[-1].rows.stop)) for group in groups]
 
 
 def width_of(n_digits: int) -> int:

@@ -1,15 +1,15 @@
 """How well a codebook reconstructs."""
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.decoder import decode_tables
-from semantic_ids.codebook.encoder import BLOCK_ROWS, encode_block
+from semantic_ids.codebook.encoder import BLOCK_ROWS, encode_symbols
 from semantic_ids.codebook.vectors import check_vectors, to_float32
 from semantic_ids.errors import ShapeError
-
-FloatArray64 = npt.NDArray[np.float64]
 
 
 def relative_error(vectors: npt.ArrayLike, decoded: npt.ArrayLike) -> float:
@@ -22,17 +22,17 @@ def relative_error(vectors: npt.ArrayLike, decoded: npt.ArrayLike) -> float:
     Returns
     -------
     float
-        0 is a perfect reconstruction, 1 as good as the mean. 0 also for no error on no variance.
+        0 is a perfect reconstruction, 1 as good as the mean. Where the vectors have no variance, 0 for
+        no error and infinity for any.
     """
     x, x_hat = check_vectors(vectors), check_vectors(decoded)
     if x.shape != x_hat.shape:
         raise ShapeError(f"decoded must have shape {x.shape}, got {x_hat.shape}")
-    blocks = [slice(start, start + BLOCK_ROWS) for start in range(0, len(x), BLOCK_ROWS)]
-    error = sum(float(((x[b].astype(np.float64) - x_hat[b]) ** 2).sum()) for b in blocks)
+    error = sum(squares(x[b].astype(np.float64) - x_hat[b]) for b in _blocks(x))
     return _ratio(error, _squares_about_mean(x))
 
 
-def error_curve(vectors: npt.ArrayLike, codebook: Codebook) -> FloatArray64:
+def error_curve(vectors: npt.ArrayLike, codebook: Codebook) -> npt.NDArray[np.float64]:
     """Return the relative error after the first 1, 2, ..., width bytes of the vectors' SIDs.
 
     Returns
@@ -42,24 +42,37 @@ def error_curve(vectors: npt.ArrayLike, codebook: Codebook) -> FloatArray64:
     x = check_vectors(vectors, codebook.dim)
     tables = decode_tables(codebook)
     errors = np.zeros(codebook.width)
-    for start in range(0, len(x), BLOCK_ROWS):
-        rows = to_float32(x[start : start + BLOCK_ROWS])
-        symbols = encode_block(rows, codebook)
+    for block in _blocks(x):
+        rows = to_float32(x[block])
         residual = rows - codebook.mean
+        symbols = encode_symbols(rows, codebook)
         for j in range(codebook.width):
             residual -= tables[j, symbols[:, j]]
-            errors[j] += (residual.astype(np.float64) ** 2).sum()
+            errors[j] += squares(residual)
     total = _squares_about_mean(x)
     return np.array([_ratio(error, total) for error in errors])
 
 
-def _squares_about_mean(x: npt.NDArray[np.generic]) -> float:
-    mean = x.mean(axis=0, dtype=np.float64) if len(x) else np.zeros(x.shape[1])
-    blocks = (x[start : start + BLOCK_ROWS] for start in range(0, len(x), BLOCK_ROWS))
-    return sum(float(((block.astype(np.float64) - mean) ** 2).sum()) for block in blocks)
+def error_ratio(residual: npt.NDArray[Any], x: npt.NDArray[Any]) -> float:
+    """Return the squares of a residual relative to those of x about its mean."""
+    return _ratio(squares(residual), _squares_about_mean(x))
+
+
+def squares(x: npt.NDArray[Any]) -> float:
+    """Return the sum of squares, in float64."""
+    return float(np.square(x, dtype=np.float64).sum())
+
+
+def _squares_about_mean(x: npt.NDArray[Any]) -> float:
+    mean = x.mean(axis=0, dtype=np.float64) if len(x) else 0.0
+    return sum(squares(x[block] - mean) for block in _blocks(x))
+
+
+def _blocks(x: npt.NDArray[Any]) -> list[slice]:
+    return [slice(start, start + BLOCK_ROWS) for start in range(0, len(x), BLOCK_ROWS)]
 
 
 def _ratio(error: float, total: float) -> float:
     if total > 0:
-        return error / total
+        return float(error / total)
     return 0.0 if error == 0 else float("inf")

@@ -5,7 +5,9 @@ All arguments are integers in units of ``sv^2``. Ties go to the lower index, for
 
 import numpy as np
 
-from semantic_ids.codebook.layout import DigitArray
+import numpy.typing as npt
+
+from semantic_ids.codebook.layout import ByteArray, DigitArray
 from semantic_ids.codebook.tables import CostArray
 
 
@@ -40,3 +42,48 @@ def search_digits(
             rest -= change[:, None] * gram[k]
             b[:, k] = chosen
     return b
+
+
+def search_symbols(
+    unary: CostArray,
+    gram: CostArray,
+    starts: npt.NDArray[np.int64],
+    *,
+    beam: int,
+    sweeps: int,
+) -> ByteArray:
+    """Search byte by byte with a beam, then choose each byte again with all others fixed.
+
+    Parameters
+    ----------
+    unary : ndarray of shape (n, n_symbols)
+        ``|T|^2 - 2 * 2^a <x, T>`` for the symbols of all bytes.
+    gram : ndarray of shape (n_symbols, n_symbols)
+        ``2 <T, T'>``.
+    starts : ndarray of shape (width + 1,)
+        First symbol of each byte.
+
+    Returns
+    -------
+    ndarray of shape (n, width), uint8
+    """
+    width = len(starts) - 1
+    tables = [slice(starts[j], starts[j + 1]) for j in range(width)]
+    costs = np.zeros((len(unary), 1), unary.dtype)
+    codes = np.zeros((len(unary), 1, width), np.int64)
+    for j, table in enumerate(tables):
+        total = costs[:, :, None] + unary[:, None, table]
+        for i in range(j):
+            total = total + gram[codes[:, :, i], table]
+        total = total.reshape(len(unary), -1)
+        best = np.argsort(total, axis=1, kind="stable")[:, :beam]
+        costs = np.take_along_axis(total, best, axis=1)
+        parents, symbols = np.divmod(best, starts[j + 1] - starts[j])
+        codes = np.take_along_axis(codes, parents[:, :, None], axis=1)
+        codes[:, :, j] = starts[j] + symbols
+    code = codes[:, 0]
+    for _ in range(sweeps):
+        for j, table in enumerate(tables):
+            fixed = (gram[code[:, i], table] for i in range(width) if i != j)
+            code[:, j] = starts[j] + (unary[:, table] + sum(fixed)).argmin(axis=1)
+    return (code - starts[:-1]).astype(np.uint8)

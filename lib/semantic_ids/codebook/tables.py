@@ -1,6 +1,6 @@
 """Integer tables that the encoder and the decoder derive from a codebook."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,30 +20,61 @@ class SearchTables:
 
     Parameters
     ----------
+    basis : ndarray of shape (n_rows, dim), float32
+        V, integers.
     shift : int
         ``a`` of ``sx = 2^a sv``.
-    gram : ndarray, integers
-        ``2 <T, T'>`` over all rows of all tables where there are centroids, shape
-        (n_symbols, n_symbols); ``<v, v'>`` over the basis where all bytes are digits.
+    radices : ndarray of shape (width, 8)
+        Radices of each byte's factors, filled up with zeros.
+    signed : ndarray of shape (n_rows,)
+        1 where a row's digit is a sign.
+    starts : ndarray of shape (width + 1,)
+        First symbol of each byte in the arrays over all symbols.
+    norms : ndarray of shape (n_symbols,)
+        ``|T|^2``.
+    gram : ndarray
+        ``<v, v'>`` over the basis where all bytes are digits, else ``2 <T, T'>`` over all symbols.
     """
 
     basis: FloatArray
     shift: int
+    radices: npt.NDArray[np.int64]
+    is_digit: npt.NDArray[np.bool_]
+    signed: npt.NDArray[np.bool_]
+    starts: npt.NDArray[np.int64]
+    norms: CostArray
     gram: CostArray
 
+    def widened(self) -> "SearchTables":
+        """Return the tables for rows outside the norm bound, whose costs need int64."""
+        return replace(
+            self, norms=self.norms.astype(np.int64), gram=self.gram.astype(np.int64)
+        )
 
-@lru_cache(maxsize=8)
+
+@lru_cache(maxsize=4)
 def search_tables(codebook: Codebook) -> SearchTables:
     """Return the search tables of a codebook, computed once per process."""
+    layout = codebook.layout
     shift = codebook.x_exponent - codebook.basis_exponent
-    fits = cost_bound(codebook.basis, codebook.layout, shift) < 2**31
-    # Integer products below 2^53, so float64 is exact and takes the BLAS.
+    fits = cost_bound(codebook.basis, layout, shift) < 2**31
+    dtype = np.int32 if fits else np.int64
+    # All products are integers below 2^53: float64 is exact, and has a BLAS.
     V = codebook.basis.astype(np.float64)
-    gram = V @ V.T
+    T = np.concatenate([byte.design.astype(np.float64) @ V[byte.rows] for byte in layout])
+    gram = V @ V.T if codebook.spec.only_digits else 2 * (T @ T.T)
+    radices = np.zeros((len(layout), max(len(byte.radices) for byte in layout)), np.int64)
+    for j, byte in enumerate(layout):
+        radices[j, : len(byte.radices)] = byte.radices
     return SearchTables(
-        basis=codebook.basis.astype(np.float32),
+        basis=V.astype(np.float32),
         shift=shift,
-        gram=gram.astype(np.int32 if fits else np.int64),
+        radices=radices,
+        is_digit=np.array([byte.n_digits > 0 for byte in layout]),
+        signed=np.repeat([byte.kind == "binary" for byte in layout], [b.n_rows for b in layout]),
+        starts=np.cumsum([0, *(byte.n_values for byte in layout)]),
+        norms=(T**2).sum(axis=1).astype(dtype),
+        gram=gram.astype(dtype),
     )
 
 
