@@ -1,6 +1,8 @@
 """The reader's parts by themselves: blobs to SIDs, batches cut to size, turns of workers."""
 
 import itertools
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -121,3 +123,8 @@ def test_shuffled_files_are_in_an_order_that_never_changes():
     assert order == GOLDEN
     elsewhere = [unit._replace(file="s3://bucket/x/" + unit.file) for unit in units([1] * 6)]
     assert [unit.file[-1] for unit in shuffle_files(elsewhere, seed=0, epoch=1)] == GOLDEN
+
+
+def test_importing_the_trainers_room_loads_no_spark():
+    code = "import sys, semantic_ids.trainers; sys.exit('pyspark' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

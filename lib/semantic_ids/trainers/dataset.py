@@ -15,7 +15,7 @@ from semantic_ids.trainers.snapshot import DateRange, check_names, open_snapshot
 from semantic_ids.trainers.streams import Turns, deal, shuffle_files
 from semantic_ids.trainers.units import Unit, choose_codebook, list_units, read_unit
 
-BYTES_PER_READ = 1 << 20
+BYTES_PER_READ = 4 << 20
 
 
 class SequenceDataset(IterableDataset[SequenceBatch]):
