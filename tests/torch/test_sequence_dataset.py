@@ -8,6 +8,7 @@ from itertools import chain
 
 import pytest
 import torch
+from pyarrow import fs
 from sequence_tables import Segment, random_segments, write_sequences
 from torch.utils.data import DataLoader
 
@@ -217,6 +218,13 @@ def test_a_state_of_another_reading_is_refused(sequences, change, said):
         other.load_state_dict(state)
 
 
+def test_a_state_taken_without_workers_resumes_with_one(sequences):
+    dataset = SequenceDataset(sequences.path, 8, shuffle_seed=5)
+    batches = load(dataset)
+    dataset.load_state_dict(dataset.state_dict(batches[2]))
+    assert users(load(dataset, 1)) == users(batches[3:])
+
+
 def test_a_state_of_another_number_of_workers_is_refused(sequences):
     dataset = SequenceDataset(sequences.path, 8)
     dataset.load_state_dict(dataset.state_dict(load(dataset, 3)[2]))
@@ -330,3 +338,13 @@ def test_changing_a_batch_in_place_does_not_change_the_next_reading(sequences):
         for column in batch.columns.values():
             column.zero_()
     assert rows(list(dataset)) == before
+
+
+def test_a_table_is_found_by_path_by_uri_and_through_a_file_system(tmp_path):
+    table = write_sequences(tmp_path / "a folder", random_segments(9))
+    datasets = [
+        SequenceDataset(tmp_path / "a folder", 4),
+        SequenceDataset((tmp_path / "a folder").as_uri(), 4),
+        SequenceDataset(table.path, 4, filesystem=fs.LocalFileSystem()),
+    ]
+    assert [by_user(rows(load(d))) for d in datasets] == [expected(table.segments)] * 3

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, get_args
 
 import torch
@@ -28,7 +29,7 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
 
     Parameters
     ----------
-    path : str
+    path : str or Path
         Path or URI of the table.
     batch_size : int
         Segments per batch. The last batch of each worker may have fewer.
@@ -77,7 +78,7 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
 
     def __init__(
         self,
-        path: str,
+        path: str | Path,
         batch_size: int,
         *,
         version: int | None = None,
@@ -91,12 +92,8 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
         storage_options: dict[str, str] | None = None,
         filesystem: fs.FileSystem | None = None,
     ) -> None:
-        if batch_size < 1:
-            raise InputError(f"batch_size must be 1 or more, got {batch_size}")
-        if not 0 <= rank < world_size:
-            raise InputError(f"rank must be in [0, world_size), got {rank} of {world_size}")
-        if values not in get_args(Values):
-            raise InputError(f"values must be 'sids' or 'bytes', got {values!r}")
+        _check_arguments(batch_size, values, rank=rank, world_size=world_size)
+        path = str(path)
         snapshot = open_snapshot(path, version=version, ds=ds, storage_options=storage_options)
         packed = list(snapshot.packed) if columns is None else list(columns)
         check_names(packed, snapshot.packed, what="columns")
@@ -231,3 +228,12 @@ class SequenceDataset(IterableDataset[SequenceBatch]):
                     _, lengths = blob_of(rows.column("sids"))
                     return int(lengths[i] // n_events[i])
         return None
+
+
+def _check_arguments(batch_size: int, values: str, *, rank: int, world_size: int) -> None:
+    if batch_size < 1:
+        raise InputError(f"batch_size must be 1 or more, got {batch_size}")
+    if not 0 <= rank < world_size:
+        raise InputError(f"rank must be in [0, world_size), got {rank} of {world_size}")
+    if values not in get_args(Values):
+        raise InputError(f"values must be 'sids' or 'bytes', got {values!r}")
