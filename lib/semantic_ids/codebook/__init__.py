@@ -5,16 +5,16 @@ from semantic_ids.codebook.decoder import decode, decode_tables, digits_of
 from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
-from semantic_ids.codebook.layout import (
+from semantic_ids.codebook.quality import error_curve, relative_error
+from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.codebook.tables import digit_tables
+from semantic_ids.codebook.wire import (
     bytes_to_sids,
     null_sid,
     pack_digits,
     sids_to_bytes,
     unpack_digits,
 )
-from semantic_ids.codebook.quality import error_curve, relative_error
-from semantic_ids.codebook.spec import CodebookSpec
-from semantic_ids.codebook.tables import digit_tables
 
 __all__ = [
     "Codebook",

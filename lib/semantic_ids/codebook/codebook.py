@@ -119,7 +119,8 @@ class Codebook:
         return hash(self.codebook_id)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Rebuilding through the constructor keeps the arrays read-only and derived values unpickled.
+        # Rebuilding through the constructor keeps the arrays read-only and derived values
+        # unpickled.
         return Codebook, (
             self.spec,
             dict(self.collections),

@@ -4,15 +4,16 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
-from semantic_ids.codebook.layout import ByteArray, DigitArray, assigned_symbols, digits_of_symbols
+from semantic_ids.codebook.layout import DigitArray
 from semantic_ids.codebook.tables import integer_tables
+from semantic_ids.codebook.wire import ByteArray, assigned_symbols, digits_of_symbols
 
 
 def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
     """Reconstruct vectors from semantic IDs.
 
-    The table rows of an item are summed first, which is exact in float32, and the mean is added last: the
-    result is the same on every machine.
+    The table rows of an item are summed first, which is exact in float32, and the mean is added
+    last: the result is the same on every machine.
 
     Parameters
     ----------
@@ -47,8 +48,9 @@ def reconstruct(symbols: ByteArray, codebook: Codebook) -> FloatArray:
 def decode_tables(codebook: Codebook) -> FloatArray:
     """Return T, float32 of shape (width, 256, dim): ``x_hat = mean + sum_j T[j, byte_j]``.
 
-    Rows of unused symbols are zero. Every entry is an integer multiple of ``2 ** basis_exponent`` and so
-    is every sum over bytes, below 2^24 units: adding the mean last makes the sum exact up to that step.
+    Rows of unused symbols are zero. Every entry is an integer multiple of ``2 ** basis_exponent``
+    and so is every sum over bytes, below 2^24 units: adding the mean last makes the sum exact up to
+    that step.
     """
     return np.ldexp(integer_tables(codebook).astype(np.float32), codebook.basis_exponent)
 

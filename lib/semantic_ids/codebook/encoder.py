@@ -7,9 +7,9 @@ import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
-from semantic_ids.codebook.layout import ByteArray, SidArray, bytes_to_sids, symbols_of_digits
 from semantic_ids.codebook.tables import SearchTables, search_tables
 from semantic_ids.codebook.vectors import check_vectors, to_float32
+from semantic_ids.codebook.wire import ByteArray, SidArray, bytes_to_sids, symbols_of_digits
 
 BLOCK_ROWS = 1024
 
@@ -17,8 +17,8 @@ BLOCK_ROWS = 1024
 def encode(vectors: npt.ArrayLike, codebook: Codebook) -> SidArray:
     """Quantise vectors to semantic IDs.
 
-    The SID of a row depends on that row and the codebook alone: not on the batch, the order, the number
-    of threads, the BLAS or the machine.
+    The SID of a row depends on that row and the codebook alone: not on the batch, the order, the
+    number of threads, the BLAS or the machine.
 
     Parameters
     ----------
@@ -39,7 +39,8 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook) -> SidArray:
 
     Notes
     -----
-    Costs one GEMM of n x dim x n_rows and the search. Extra memory is bounded by a block of 1024 rows.
+    Costs one GEMM of n x dim x n_rows and the search. Extra memory is bounded by a block of 1024
+    rows.
     """
     symbols = encode_symbols(check_vectors(vectors, codebook.dim), codebook)
     return bytes_to_sids(symbols, codebook.width)
@@ -66,24 +67,13 @@ def _encode_block(rows: FloatArray, codebook: Codebook) -> ByteArray:
     return symbols
 
 
-def _search(
-    P: npt.NDArray[np.floating], codebook: Codebook, tables: SearchTables
-) -> ByteArray:
+def _search(P: npt.NDArray[np.floating], codebook: Codebook, tables: SearchTables) -> ByteArray:
     """Find symbols from exact products ``P = <x_int, v_int>``, shape (n, n_rows)."""
     from semantic_ids.codebook import kernels  # numba: slow to import, not needed to decode
 
     spec = codebook.spec
     if spec.only_digits:
-        digits = kernels.search_digits(P, tables.shift, tables.gram, tables.signed, spec.sweeps)
+        digits = kernels.search_digits(P, tables, spec.sweeps)
         return symbols_of_digits(digits, codebook.layout)
-    return kernels.search_symbols(
-        P,
-        tables.shift,
-        tables.radices,
-        tables.is_digit,
-        tables.norms,
-        tables.gram,
-        tables.starts,
-        spec.beam,
-        spec.sweeps,
-    )
+    symbols: ByteArray = kernels.search_symbols(P, tables, spec.beam, spec.sweeps)
+    return symbols

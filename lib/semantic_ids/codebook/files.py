@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -18,8 +19,8 @@ _KEY = "semantic_ids"
 def save(codebook: Codebook) -> bytes:
     """Return a codebook as safetensors bytes.
 
-    The tensors are ``basis`` (int16) and ``mean`` (float32). One metadata key, ``semantic_ids``, holds
-    canonical JSON: the content, the spec as asked, the metrics and the codebook_id.
+    The tensors are ``basis`` (int16) and ``mean`` (float32). One metadata key, ``semantic_ids``,
+    holds canonical JSON: the content, the spec as asked, the metrics and the codebook_id.
 
     Examples
     --------
@@ -33,7 +34,7 @@ def save(codebook: Codebook) -> bytes:
         "spec": codebook.spec.to_dict(),
         "metrics": dict(codebook.metrics),
     }
-    tensors = {"basis": codebook.basis, "mean": codebook.mean}
+    tensors: dict[str, npt.NDArray[Any]] = {"basis": codebook.basis, "mean": codebook.mean}
     return save_tensors(tensors, metadata={_KEY: canonical_json(header)})
 
 
@@ -88,7 +89,7 @@ def load_file(path: str | Path, expected_id: str | None = None) -> Codebook:
 
 
 def _read_header(payload: bytes) -> dict[str, Any]:
-    """Return the JSON under our metadata key: safetensors starts with its header's length and text."""
+    """Return the JSON under our metadata key, from the header that safetensors starts with."""
     length = int.from_bytes(payload[:8], "little")
     header: dict[str, Any] = json.loads(json.loads(payload[8 : 8 + length])["__metadata__"][_KEY])
     return header

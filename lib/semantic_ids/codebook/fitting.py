@@ -46,7 +46,8 @@ def fit(
     collection : str
         Name of the embedding column, part of the codebook.
     validation : array_like of shape (m, dim), optional
-        Held-out rows that measure the fit. Default: every tenth row of a sample of ten rows or more.
+        Held-out rows that measure the fit. Default: every tenth row of a sample of ten rows or
+        more.
     progress : callable, optional
         Called as ``progress(step, relative_error)`` with the held-out error after each step.
 
@@ -68,7 +69,9 @@ def fit(
     training = hold_out(len(array), rng) if validation is None else np.ones(len(array), np.bool_)
     _check_rows(int(training.sum()), spec)
     sample = Sample.of(array, training)
-    held_out = array[~training] if validation is None else check_vectors(validation, len(sample.mean))
+    held_out = (
+        array[~training] if validation is None else check_vectors(validation, len(sample.mean))
+    )
     if not len(held_out):
         held_out = array
     check_finite(held_out)
@@ -82,9 +85,7 @@ def fit(
     rotated = sample.rotated(held_out)
     for j, error in enumerate(error_curve(rotated, in_pca(V)), start=1):
         report(f"byte {j} of {len(layout)}", float(error))
-    V = refine(
-        V, sample, rotated, rounded=in_pca, rounds=spec.rounds, seed=seed, report=report
-    )
+    V = refine(V, sample, rotated, rounded=in_pca, rounds=spec.rounds, seed=seed, report=report)
     codebook = rounded(sample.unrotated(V), mean=sample.mean, collection=collection)
     metrics = {
         "rows_fitted": int(training.sum()),

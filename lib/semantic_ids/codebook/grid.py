@@ -1,9 +1,10 @@
 """Grids that make the encoder's products exact.
 
-With ``x_int = rint((x - mean) / sx)`` and ``v_int = rint(v / sv)`` of 2-norms at most 2^12, every partial
-sum of ``<x_int, v_int>`` is an integer of at most 2^24 (Cauchy-Schwarz), which float32 holds exactly: the
-product does not depend on the order of summation, on FMA, on the BLAS or on the batch. ``sx = 2^a sv``,
-both powers of two, so that costs in units of ``sv^2`` are integers: ``|T|^2 - 2 * 2^a P + 2 <T, T'>``.
+Rows and basis are rounded to ``x_int = rint((x - mean) / sx)`` and ``v_int = rint(v / sv)``, of
+2-norms at most 2^12. Then every partial sum of ``<x_int, v_int>`` is an integer of at most 2^24
+(Cauchy-Schwarz), which float32 holds exactly: the product does not depend on the order of
+summation, on FMA, on the BLAS or on the batch. ``sx = 2^a sv``, both powers of two, so that costs
+in units of ``sv^2`` are integers: ``|T|^2 - 2 * 2^a <x, T> + 2 <T, T'>``.
 """
 
 import math
@@ -55,8 +56,8 @@ def choose_grid(
 def cost_bound(basis: BasisArray, layout: Layout, shift: int) -> int:
     """Bound the absolute value of every cost of a row inside the norm bound.
 
-    With ``reach`` the largest norm of a sum of table rows, all costs and their partial sums are below
-    ``3 reach^2 + 2 * 2^shift * 2^12 * reach``.
+    With ``reach`` the largest norm of a sum of table rows, all costs and their partial sums are
+    below ``3 reach^2 + 2 * 2^shift * 2^12 * reach``.
     """
     norms = np.sqrt((basis.astype(np.float64) ** 2).sum(axis=1))
     reach = 0.0
@@ -68,11 +69,11 @@ def cost_bound(basis: BasisArray, layout: Layout, shift: int) -> int:
             starts = np.cumsum((0, *byte.radices[:-1]))
             reach += float(np.maximum.reduceat(own, starts).sum())
     reach_int = math.ceil(reach) + 1
-    return 3 * reach_int**2 + 2 * 2 ** (shift + NORM_BITS) * reach_int
+    return 3 * reach_int**2 + 2 * (reach_int << (shift + NORM_BITS))
 
 
 def _exponent_for(norm: float) -> int:
-    """Return the smallest exponent with ``norm / 2 ** exponent <= 2^12 - 2^8``; the slack is for rounding."""
+    """Return the least e with ``norm / 2^e <= 2^12 - 2^8``; the slack is for rounding."""
     if not norm > 0:
         return 0
     exponent = math.ceil(math.log2(norm / (2**NORM_BITS - 2**8)))
@@ -89,8 +90,9 @@ def to_grid(
     x_int : ndarray of shape (n, dim), float32
         Integers. Rows outside the norm bound are zero.
     inside : ndarray of shape (n,), bool
-        Rows whose integer norm is below 2^12. The float32 sum of squares is exact below 2^24 and, since
-        rounding is monotone, at least 2^24 for any row that is not; NaN fails the comparison too.
+        Rows whose integer norm is below 2^12. The float32 sum of squares is exact below 2^24 and,
+        since rounding is monotone, at least 2^24 for any row that is not; NaN fails the comparison
+        too.
     """
     with np.errstate(over="ignore", invalid="ignore"):
         x_int = rows - mean
@@ -104,7 +106,8 @@ def to_grid(
 def to_wide_grid(rows: FloatArray, mean: FloatArray, x_exponent: int) -> npt.NDArray[np.float64]:
     """Centre rows and round them to the same grid in float64, exact for products up to 2^53.
 
-    A row of integer norm beyond about 2^35 is first halved until it is inside: it keeps its direction.
+    A row of integer norm beyond about 2^35 is first halved until it is inside: it keeps its
+    direction.
 
     Raises
     ------

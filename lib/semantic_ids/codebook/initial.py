@@ -6,9 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import FloatArray
-from semantic_ids.codebook.spec import DIGIT_KINDS
 from semantic_ids.codebook.encoder import BLOCK_ROWS
 from semantic_ids.codebook.layout import Layout, stage_rows
+from semantic_ids.codebook.spec import DIGIT_KINDS
 
 FloatArray64 = npt.NDArray[np.float64]
 Quantise = Callable[[FloatArray64], FloatArray64]
@@ -45,9 +45,9 @@ def fit_bytes(R: FloatArray, layout: Layout, rng: np.random.Generator) -> FloatA
 def fit_directions(R: FloatArray, count: int, *, quantise: Quantise) -> FloatArray64:
     """Fit directions greedily by alternating updates, sorted by the energy that they take off.
 
-    Each starts on the residual's top principal direction and repeats ``c = quantise(R v / |v|^2)``,
-    ``v = R^T c / (c^T c)`` until c is stable: each step lowers ``|R - c v^T|^2``. With real coefficients
-    this is PCA.
+    Each starts on the residual's top principal direction and repeats until c is stable:
+    ``c = quantise(R v / |v|^2)``, ``v = R^T c / (c^T c)``. Each step lowers ``|R - c v^T|^2``.
+    With real coefficients this is PCA.
 
     Parameters
     ----------
@@ -76,7 +76,7 @@ def _alternate(
         squared = float(v @ v)
         if squared == 0:
             break
-        chosen = quantise((R @ v.astype(np.float32)) / squared)
+        chosen = quantise((R @ v.astype(np.float32)).astype(np.float64) / squared)
         if np.array_equal(chosen, c):
             break
         c = chosen
@@ -85,10 +85,10 @@ def _alternate(
 
 
 def _top_direction(C: FloatArray64, n: int) -> FloatArray64:
-    """Return the top eigenvector of ``C = R^T R``, as long as its standard deviation over n rows."""
+    """Return the top eigenvector of ``C = R^T R``, of the length of its deviation over n rows."""
     values, vectors = np.linalg.eigh(C)
     v = vectors[:, -1] * np.sqrt(max(values[-1], 0) / n)
-    return v if v[np.abs(v).argmax()] >= 0 else -v
+    return np.asarray(v if v[np.abs(v).argmax()] >= 0 else -v)
 
 
 def ternary(coefficients: FloatArray64) -> FloatArray64:
@@ -121,7 +121,7 @@ def fit_centroids(R: FloatArray, K: int, rng: np.random.Generator) -> FloatArray
 
 
 def _seed_centroids(R: FloatArray, K: int, rng: np.random.Generator) -> FloatArray64:
-    """Choose K rows, each with probability proportional to its squared distance from those before."""
+    """Choose K rows, each with probability in proportion to its squared distance from them."""
     squared = (R.astype(np.float64) ** 2).sum(axis=1)
     distances = np.full(len(R), np.inf)
     weights = np.ones(len(R))
@@ -137,5 +137,7 @@ def _seed_centroids(R: FloatArray, K: int, rng: np.random.Generator) -> FloatArr
 
 def _nearest(R: FloatArray, V: FloatArray64) -> npt.NDArray[np.int64]:
     half_norms = (0.5 * (V**2).sum(axis=1)).astype(np.float32)
-    products = (R[b : b + BLOCK_ROWS] @ V.T.astype(np.float32) for b in range(0, len(R), BLOCK_ROWS))
+    products = (
+        R[b : b + BLOCK_ROWS] @ V.T.astype(np.float32) for b in range(0, len(R), BLOCK_ROWS)
+    )
     return np.concatenate([(P - half_norms).argmax(axis=1) for P in products])

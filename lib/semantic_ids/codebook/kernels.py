@@ -1,32 +1,46 @@
-"""The encoder's searches compiled by numba, equal bit for bit to the numpy ones in ``reference``.
+"""The encoder's searches compiled by numba, equal bit for bit to those in ``reference``.
 
 Imported at the first encode: numba takes longer to import than the rest of the package.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
-from numba import njit  # type: ignore[import-untyped]  # numba ships no type information
+import numpy.typing as npt
+from numba import njit
+
+from semantic_ids.codebook.layout import DigitArray
+from semantic_ids.codebook.tables import CostArray, SearchTables
+from semantic_ids.codebook.wire import ByteArray
+
+Products: TypeAlias = npt.NDArray[Any]  # float32 or float64, whole numbers
+Codes: TypeAlias = npt.NDArray[np.int64]  # symbols of all bytes, counted through
+
+_PART = 16  # symbols that are compared at once before any is looked at
 
 
 def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     try:
-        return njit(cache=True, nogil=True)(function)  # type: ignore[no-any-return]  # as above
-    except RuntimeError:  # no folder for numba's cache is writable: compile once per process instead
-        return njit(nogil=True)(function)  # type: ignore[no-any-return]  # as above
+        compiled: Callable[..., Any] = njit(cache=True, nogil=True)(function)
+    except (
+        RuntimeError
+    ):  # no folder for numba's cache is writable: compile once per process instead
+        compiled = njit(nogil=True)(function)
+    return compiled
 
 
 @_compiled
-def search_digits(products, shift, gram, signed, sweeps):  # type: ignore[no-untyped-def]  # compiled
-    """See ``reference.search_digits``; products are floats before the shift."""
+def search_digits(products: Products, tables: SearchTables, sweeps: int) -> DigitArray:
+    """See ``reference.search_digits``."""
+    gram, signed = tables.gram, tables.signed
     n, m = products.shape
     digits = np.zeros((n, m), np.int8)
     rest = np.empty(m, gram.dtype)
     for row in range(n):
         b = digits[row]
         for k in range(m):
-            rest[k] = np.int64(products[row, k]) << shift
+            rest[k] = np.int64(products[row, k]) << tables.shift
         for _ in range(1 + sweeps):
             changed = False
             for k in range(m):
@@ -40,116 +54,169 @@ def search_digits(products, shift, gram, signed, sweeps):  # type: ignore[no-unt
                 if change != 0:
                     changed = True
                     b[k] = chosen
-                    for l in range(m):
-                        rest[l] -= change * gram[k, l]
+                    for i in range(m):
+                        rest[i] -= change * gram[k, i]
             if not changed:
                 break
     return digits
 
 
 @_compiled
-def search_symbols(products, shift, radices, digit, norms, gram, starts, beam, sweeps):  # type: ignore[no-untyped-def]  # compiled
-    """See ``reference.search_symbols``; products are floats over the basis, before the shift."""
-    n = products.shape[0]
-    width = starts.size - 1
+def search_symbols(products: Products, tables: SearchTables, beam: int, sweeps: int) -> ByteArray:
+    """See ``reference.search_symbols``."""
+    gram, starts = tables.gram, tables.starts
+    n, width = products.shape[0], starts.size - 1
     symbols = np.empty((n, width), np.uint8)
-    unary = np.empty(norms.size, gram.dtype)
+    q = np.empty(products.shape[1], gram.dtype)
+    unary = np.empty(tables.norms.size, gram.dtype)
     total = np.empty(256, gram.dtype)
     codes, extended = np.zeros((beam, width), np.int64), np.zeros((beam, width), np.int64)
     costs, best = np.zeros(beam, gram.dtype), np.zeros(beam, gram.dtype)
     parents, chosen = np.zeros(beam, np.int64), np.zeros(beam, np.int64)
     for row in range(n):
-        _expand(products[row], shift, radices, digit, norms, starts, unary)
+        for k in range(q.size):
+            q[k] = np.int64(products[row, k]) << tables.shift
+        _expand(q, tables, unary)
         n_states = 1
         costs[0] = 0
         for j in range(width):
+            size = starts[j + 1] - starts[j]
             n_kept = 0
             for state in range(n_states):
-                _conditional_costs(unary, gram, starts, codes[state], j, j, total)
-                size = starts[j + 1] - starts[j]
-                n_kept = _keep_best(total[:size], costs[state], state, n_kept, best, parents, chosen)
+                _conditional_costs(unary, tables, codes[state], j, j, total)
+                n_kept = _keep_best(
+                    total[:size], costs[state], state, n_kept, best, parents, chosen
+                )
             for state in range(n_kept):
                 extended[state] = codes[parents[state]]
                 extended[state, j] = starts[j] + chosen[state]
                 costs[state] = best[state]
             codes, extended = extended, codes
             n_states = n_kept
-        _descend(unary, gram, starts, codes[0], sweeps, total)
+        _descend(unary, tables, codes[0], sweeps, total)
         for j in range(width):
             symbols[row, j] = codes[0, j] - starts[j]
     return symbols
 
 
 @_compiled
-def _expand(products, shift, radices, digit, norms, starts, unary):  # type: ignore[no-untyped-def]  # compiled
-    """Expand products over the basis to ``|T|^2 - 2 * 2^a <x, T>`` over all symbols of all bytes."""
+def _expand(q: CostArray, tables: SearchTables, unary: CostArray) -> None:
+    """Expand ``q = 2^a <x, v>`` to ``|T|^2 - 2 * 2^a <x, T>`` over the symbols of all bytes."""
     k = 0
-    for j in range(starts.size - 1):
-        first = starts[j]
-        unary[first] = 0
+    for j in range(tables.starts.size - 1):
+        first = tables.starts[j]
+        own = unary[first : tables.starts[j + 1]]
+        own[0] = 0
         size = 1
-        for radix in radices[j]:
+        for radix in tables.radices[j]:
             if radix == 0:
                 break
-            # The factor's values, the last first: the lowest block is the source of all others.
-            for value in range(radix - 1, -1, -1):
-                if digit[j]:
-                    coefficient = 2 * value - 1 if radix == 2 else value - 1
-                    q = coefficient * (np.int64(products[k]) << shift)
-                else:
-                    q = np.int64(products[k + value]) << shift
-                for i in range(size):
-                    unary[first + value * size + i] = unary[first + i] + q
-            k += 1 if digit[j] else radix
+            if tables.is_digit[j]:
+                _add_digit(own, size, q[k], radix)
+                k += 1
+            else:
+                _add_centroids(own, size, q[k : k + radix])
+                k += radix
             size *= radix
-        for i in range(first, first + size):
-            unary[i] = norms[i] - 2 * unary[i]
+        for i in range(own.size):
+            own[i] = tables.norms[first + i] - 2 * own[i]
 
 
 @_compiled
-def _conditional_costs(unary, gram, starts, code, j, n_fixed, total):  # type: ignore[no-untyped-def]  # compiled
+def _add_digit(own: CostArray, size: int, q: int, radix: int) -> None:
+    """Combine the first `size` sums with a digit of value -1, 0, 1 or of value -1, 1."""
+    for i in range(size):
+        source = own[i]
+        own[i] = source - q
+        if radix == 3:
+            own[size + i] = source
+        own[(radix - 1) * size + i] = source + q
+
+
+@_compiled
+def _add_centroids(own: CostArray, size: int, q: CostArray) -> None:
+    """Combine the first `size` sums with each of a table of centroids."""
+    if size == 1:
+        for value in range(q.size):
+            own[value] = q[value]
+        return
+    for value in range(q.size - 1, -1, -1):  # block 0 is the source of all others, so it is last
+        for i in range(size):
+            own[value * size + i] = own[i] + q[value]
+
+
+@_compiled
+def _conditional_costs(  # numba has no keyword-only arguments
+    unary: CostArray, tables: SearchTables, code: Codes, j: int, n_fixed: int, total: CostArray
+) -> None:
     """Write the costs of byte j's symbols, the first `n_fixed` other bytes given, into total."""
-    first = starts[j]
-    size = starts[j + 1] - first
-    for s in range(size):
-        total[s] = unary[first + s]
+    first, last = tables.starts[j], tables.starts[j + 1]
+    own = unary[first:last]
+    for s in range(own.size):
+        total[s] = own[s]
     for i in range(n_fixed):
         if i != j:
-            fixed = gram[code[i], first : first + size]
-            for s in range(size):
+            fixed = tables.gram[code[i], first:last]
+            for s in range(fixed.size):
                 total[s] += fixed[s]
 
 
 @_compiled
-def _keep_best(total, cost, state, n_kept, best, parents, chosen):  # type: ignore[no-untyped-def]  # compiled
+def _keep_best(  # numba has no keyword-only arguments
+    total: CostArray,
+    cost: int,
+    state: int,
+    n_kept: int,
+    best: CostArray,
+    parents: Codes,
+    chosen: Codes,
+) -> int:
     """Merge the symbols of one state into the sorted list of the best; ties keep the earlier."""
     beam = best.size
-    for s in range(total.size):
-        value = total[s] + cost
-        if n_kept == beam and value >= best[beam - 1]:
+    for first in range(0, total.size, _PART):
+        part = total[first : first + _PART]
+        if n_kept == beam and _least(part) + cost >= best[beam - 1]:
             continue
-        at = min(n_kept, beam - 1)
-        while at > 0 and best[at - 1] > value:
-            best[at], parents[at], chosen[at] = best[at - 1], parents[at - 1], chosen[at - 1]
-            at -= 1
-        best[at], parents[at], chosen[at] = value, state, s
-        n_kept = min(n_kept + 1, beam)
+        for s in range(part.size):
+            value = part[s] + cost
+            if n_kept < beam or value < best[beam - 1]:
+                at = min(n_kept, beam - 1)
+                while at > 0 and best[at - 1] > value:
+                    best[at], parents[at], chosen[at] = (
+                        best[at - 1],
+                        parents[at - 1],
+                        chosen[at - 1],
+                    )
+                    at -= 1
+                best[at], parents[at], chosen[at] = value, state, first + s
+                n_kept = min(n_kept + 1, beam)
     return n_kept
 
 
 @_compiled
-def _descend(unary, gram, starts, code, sweeps, total):  # type: ignore[no-untyped-def]  # compiled
+def _least(values: CostArray) -> Any:
+    least = values[0]
+    for i in range(values.size):
+        least = min(least, values[i])
+    return least
+
+
+@_compiled
+def _descend(
+    unary: CostArray, tables: SearchTables, code: Codes, sweeps: int, total: CostArray
+) -> None:
     """Coordinate descent over bytes, until all are unchanged or the sweeps are spent."""
+    starts = tables.starts
     width = starts.size - 1
     n_unchanged = 0
     for step in range(sweeps * width):
         j = step % width
-        _conditional_costs(unary, gram, starts, code, j, width, total)
-        least = 0
-        for s in range(1, starts[j + 1] - starts[j]):
-            if total[s] < total[least]:
-                least = s
-        n_unchanged = n_unchanged + 1 if code[j] == starts[j] + least else 0
-        code[j] = starts[j] + least
+        _conditional_costs(unary, tables, code, j, width, total)
+        least = _least(total[: starts[j + 1] - starts[j]])
+        symbol = 0
+        while total[symbol] > least:
+            symbol += 1
+        n_unchanged = n_unchanged + 1 if code[j] == starts[j] + symbol else 0
+        code[j] = starts[j] + symbol
         if n_unchanged == width:
             break

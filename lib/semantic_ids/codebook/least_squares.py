@@ -1,4 +1,4 @@
-"""Joint least squares for all tables at fixed symbols, from statistics that are additive over rows."""
+"""Joint least squares for all tables at fixed symbols, from sums that are additive over rows."""
 
 from dataclasses import dataclass
 
@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import FloatArray
-from semantic_ids.codebook.layout import ByteArray, ByteLayout, Layout, stage_rows
+from semantic_ids.codebook.layout import ByteLayout, Layout, stage_rows, symbol_starts
 from semantic_ids.codebook.spec import DIGIT_KINDS
+from semantic_ids.codebook.wire import ByteArray
 
 FloatArray64 = npt.NDArray[np.float64]
 
@@ -56,7 +57,10 @@ class Statistics:
                     self.counts[own[::-1]] += block.T
 
     def normal_equations(self) -> tuple[FloatArray64, FloatArray64]:
-        """Return H = D^T B^T B D, shape (n_rows, n_rows), and S = D^T B^T X, shape (n_rows, dim)."""
+        """Return H and S of the basis, shapes (n_rows, n_rows) and (n_rows, dim).
+
+        ``H = D^T B^T B D`` and ``S = D^T B^T X``.
+        """
         starts = symbol_starts(self.layout)
         n_rows = self.layout[-1].rows.stop
         half = np.empty((n_rows, len(self.counts)))
@@ -71,22 +75,20 @@ class Statistics:
 
 
 def _project(byte: ByteLayout, values: FloatArray64) -> FloatArray64:
-    """Return D^T values; D is the identity where the byte is one table of centroids."""
-    return values if byte.n_rows == byte.n_values else byte.design.T.astype(np.float64) @ values
+    """Return D^T values."""
+    if byte.kind == "centroids" and len(byte.radices) == 1:  # D is the identity
+        return values
+    return byte.design.T.astype(np.float64) @ values
 
 
-def symbol_starts(layout: Layout) -> npt.NDArray[np.int64]:
-    """Return the first symbol of each byte in arrays over all symbols, shape (width + 1,)."""
-    return np.cumsum([0, *(byte.n_values for byte in layout)])
-
-
-def solve(V: FloatArray64, statistics: Statistics) -> FloatArray64:
+def solve(V: FloatArray64, statistics: Statistics, rng: np.random.Generator) -> FloatArray64:
     """Lower the squared error of all rows over the tables of all bytes together.
 
-    Block Gauss-Seidel on ``(H + lambda) V = S``, a factor at a time: within a factor H is diagonal. The
-    ridge is empirical Bayes, per byte and column: ``lambda = sigma^2 / tau``, sigma^2 the variance of the
-    residual and tau the expected square of the byte's entries, ``mean(v^2 + sigma^2 / (h + lambda))``
-    by one step of expectation maximisation.
+    Block Gauss-Seidel on ``(H + lambda) V = S``, a factor at a time: within a factor H is diagonal.
+    The ridge is empirical Bayes, per byte and column: ``lambda = sigma^2 / tau``, with sigma^2 the
+    variance of the residual and tau the expected square of the byte's entries, from one step of
+    expectation maximisation: ``tau = mean(v^2 + sigma^2 / (h + lambda'))``, lambda' from ``v^2``.
+    Centroids without rows are drawn anew beside the busiest ones.
 
     Returns
     -------
@@ -103,13 +105,30 @@ def solve(V: FloatArray64, statistics: Statistics) -> FloatArray64:
             for rows in byte.factors:
                 rest = S[rows] - H[rows] @ V + h[rows] * V[rows]
                 V[rows] = rest / (h[rows] + ridge)
-    return sorted_by_energy(V, H.diagonal(), statistics.layout)
+    _reseed(V, h[:, 0], np.sqrt(sigma2), statistics.layout, rng)
+    return sorted_by_energy(V, h[:, 0], statistics.layout)
+
+
+def _reseed(
+    V: FloatArray64,
+    h: FloatArray64,
+    sigma: FloatArray64,
+    layout: Layout,
+    rng: np.random.Generator,
+) -> None:
+    """Put each centroid that has no rows next to one that has many."""
+    for byte in layout:
+        for rows in byte.factors:
+            dead = rows.start + np.flatnonzero(h[rows] == 0)
+            if byte.kind == "centroids" and len(dead):
+                busiest = rows.start + np.argsort(-h[rows], kind="stable")[: len(dead)]
+                V[dead] = V[busiest] + sigma * rng.standard_normal((len(dead), V.shape[1]))
 
 
 def _ridge(V: FloatArray64, h: FloatArray64, sigma2: FloatArray64) -> FloatArray64:
     prior = sigma2 / np.maximum((V**2).mean(axis=0), _TINY)
     tau = (V**2 + sigma2 / np.maximum(h + prior, _TINY)).mean(axis=0)
-    return np.maximum(sigma2 / np.maximum(tau, _TINY), _TINY)
+    return np.asarray(np.maximum(sigma2 / np.maximum(tau, _TINY), _TINY))
 
 
 def residual_variance(
@@ -117,11 +136,11 @@ def residual_variance(
 ) -> FloatArray64:
     """Return the variance of ``X - B D V`` in each column, shape (dim,)."""
     squares = statistics.squares + ((H @ V - 2 * S) * V).sum(axis=0)
-    return np.maximum(squares, 0) / statistics.n_rows
+    return np.asarray(np.maximum(squares, 0) / statistics.n_rows)
 
 
 def sorted_by_energy(V: FloatArray64, weights: FloatArray64, layout: Layout) -> FloatArray64:
-    """Put the directions of each stage of digits in order of ``weight |v|^2``, the largest first."""
+    """Put the directions of each stage of digits in order of ``weight |v|^2``, largest first."""
     energies = weights * (V**2).sum(axis=1)
     order = np.arange(len(V))
     for kind, rows in stage_rows(layout):

@@ -22,8 +22,8 @@ def relative_error(vectors: npt.ArrayLike, decoded: npt.ArrayLike) -> float:
     Returns
     -------
     float
-        0 is a perfect reconstruction, 1 as good as the mean. Where the vectors have no variance, 0 for
-        no error and infinity for any.
+        0 is a perfect reconstruction, 1 as good as the mean. Where the vectors have no variance, 0
+        for no error and infinity for any.
     """
     x, x_hat = check_vectors(vectors), check_vectors(decoded)
     if x.shape != x_hat.shape:

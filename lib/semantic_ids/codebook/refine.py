@@ -25,7 +25,8 @@ def refine(
     """Return the best basis by held-out error: the start, or that of a round.
 
     A round encodes the rows disturbed by noise of the residual's own spread, annealed to zero by
-    ``sqrt(1 - round / rounds)`` (stochastic relaxation), and solves for all tables at the symbols found.
+    ``sqrt(1 - round / rounds)`` (stochastic relaxation), and solves for all tables at the symbols
+    found.
 
     Parameters
     ----------
@@ -47,7 +48,8 @@ def refine(
             best, least = V, error
         if step < rounds:
             spread = np.sqrt(1 - step / rounds) * residual.std(axis=0)
-            V = solve(V, _statistics(sample, codebook, spread, seeds=(seed, step)))
+            statistics = _statistics(sample, codebook, spread, seeds=(seed, step))
+            V = solve(V, statistics, np.random.default_rng((seed, step)))
     return best
 
 

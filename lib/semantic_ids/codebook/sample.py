@@ -11,7 +11,7 @@ from semantic_ids.codebook.codebook import FloatArray
 from semantic_ids.codebook.vectors import check_finite, to_float32
 
 CHUNK_ROWS = 8192
-MAX_HELD_OUT = 8192
+MAX_HELD_OUT = 1024
 MAX_INITIAL = 65536
 
 
@@ -71,7 +71,7 @@ class Sample:
 
 
 def hold_out(n: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return which rows to train on: all but a tenth, at most 8,192 fewer."""
+    """Return which rows to train on: all but a tenth, at most 1,024 fewer."""
     training = np.ones(n, np.bool_)
     training[rng.choice(n, min(n // 10, MAX_HELD_OUT), replace=False)] = False
     return training

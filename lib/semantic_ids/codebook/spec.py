@@ -1,28 +1,29 @@
 """What a codebook is asked to be: stages, and how its encoder searches."""
 
-import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from semantic_ids.errors import SpecError
+from semantic_ids.errors import SpecError, nearest
 
 DIGIT_KINDS = ("ternary", "binary")
 KINDS = (*DIGIT_KINDS, "centroids")
+PRESETS = ("fast", "balanced", "faithful")
+_OPTIONS = ("beam", "sweeps", "rounds")
 
 StageLike: TypeAlias = "Stage | Mapping[str, int | Sequence[int]]"
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A block of the codebook: digits (``counts`` is their number) or tables of centroids in one byte."""
+    """A block of the codebook: ``counts`` digits, or one byte of tables of ``counts`` centroids."""
 
     kind: str
     counts: tuple[int, ...]
 
     @classmethod
     def parse(cls, stage: StageLike) -> "Stage":
-        """Read ``{"ternary": 25}``, ``{"binary": 8}``, ``{"centroids": 256}`` or ``{"centroids": [16, 16]}``."""
+        """Read a mapping such as ``{"ternary": 25}`` or ``{"centroids": [16, 16]}``."""
         if isinstance(stage, Stage):
             return stage
         if not isinstance(stage, Mapping) or len(stage) != 1:
@@ -51,8 +52,9 @@ class CodebookSpec:
     stages : sequence of mappings
         Coarsest first, for instance ``[{"centroids": 256}, {"ternary": 20}]``.
     beam : int, optional
-        Number of partial codes kept while encoding bytes; 1 is greedy. Part of the codebook, since it
-        changes SIDs. Default 4, and 1 where all stages are digits: those are encoded digit by digit.
+        Number of partial codes kept while encoding bytes; 1 is greedy. Part of the codebook, since
+        it changes SIDs. Default 4, and 1 where all stages are digits: those are encoded digit by
+        digit.
     sweeps : int, optional
         Passes of coordinate descent after the search. Default 2, and 3 where all stages are digits.
     rounds : int
@@ -122,10 +124,31 @@ class CodebookSpec:
         if not isinstance(options, Mapping):
             raise SpecError(f"a codebook spec must be a mapping, got {options!r}")
         for key in options:
-            _check_name(key, ("stages", "beam", "sweeps", "rounds"), what="spec key")
+            _check_name(key, (*_OPTIONS, "stages", "preset", "bits"), what="spec key")
+        if ("stages" in options) == ("preset" in options):
+            raise SpecError(f"a codebook spec must have either stages or preset, got {options!r}")
+        rest = {key: options[key] for key in _OPTIONS if key in options}
         if "stages" not in options:
-            raise SpecError("a codebook spec must have stages, got none")
-        return cls(**options)
+            return cls.preset(options["preset"], options.get("bits", 40), **rest)
+        if "bits" in options:
+            raise SpecError("bits must go with preset: stages have a width of their own")
+        return cls(options["stages"], **rest)
+
+    @classmethod
+    def preset(cls, name: str, bits: int = 40, **options: int) -> "CodebookSpec":
+        """Choose stages for a SID of at most `bits` bits, a multiple of 8 from 8 to 64.
+
+        ``fast`` is ternary digits, ``faithful`` is bytes of centroids, and ``balanced`` is one half
+        of the bytes of each, the centroids first.
+        """
+        _check_name(name, PRESETS, what="preset")
+        if not _is_integer(bits) or bits not in range(8, 65, 8):
+            raise SpecError(f"bits must be a multiple of 8 from 8 to 64, got {bits!r}")
+        width = bits // 8
+        n_centroids = {"fast": 0, "balanced": (width + 1) // 2, "faithful": width}[name]
+        n_digits = 5 * (width - n_centroids) - (1 if n_centroids == 0 and width == 8 else 0)
+        digits = [{"ternary": n_digits}] if n_digits else []
+        return cls([{"centroids": 256}] * n_centroids + digits, **options)
 
 
 def _is_integer(value: object) -> bool:
@@ -135,5 +158,4 @@ def _is_integer(value: object) -> bool:
 def _check_name(name: object, known: Sequence[str], *, what: str) -> None:
     if name in known:
         return
-    nearest = difflib.get_close_matches(str(name), known, n=1, cutoff=0.0)[0]
-    raise SpecError(f"unknown {what} {name!r}, did you mean {nearest!r}?")
+    raise SpecError(f"unknown {what} {name!r}, {nearest(str(name), known)}")

@@ -1,21 +1,22 @@
 """Integer tables that the encoder and the decoder derive from a codebook."""
 
-from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.grid import cost_bound
-from semantic_ids.codebook.layout import VALUES, DigitArray, layout_digit_tables
+from semantic_ids.codebook.layout import VALUES, DigitArray, symbol_starts
+from semantic_ids.codebook.wire import layout_digit_tables
 
-CostArray = npt.NDArray[Any]  # int32 where the codebook's bound proves that costs fit, else int64
+CostArray: TypeAlias = npt.NDArray[
+    Any
+]  # int32 where the codebook's bound proves that costs fit, else int64
 
 
-@dataclass(frozen=True)
-class SearchTables:
+class SearchTables(NamedTuple):
     """What the search over products needs, in units of ``sv^2``.
 
     Parameters
@@ -47,9 +48,7 @@ class SearchTables:
 
     def widened(self) -> "SearchTables":
         """Return the tables for rows outside the norm bound, whose costs need int64."""
-        return replace(
-            self, norms=self.norms.astype(np.int64), gram=self.gram.astype(np.int64)
-        )
+        return self._replace(norms=self.norms.astype(np.int64), gram=self.gram.astype(np.int64))
 
 
 @lru_cache(maxsize=4)
@@ -72,14 +71,14 @@ def search_tables(codebook: Codebook) -> SearchTables:
         radices=radices,
         is_digit=np.array([byte.n_digits > 0 for byte in layout]),
         signed=np.repeat([byte.kind == "binary" for byte in layout], [b.n_rows for b in layout]),
-        starts=np.cumsum([0, *(byte.n_values for byte in layout)]),
+        starts=symbol_starts(layout),
         norms=(T**2).sum(axis=1).astype(dtype),
         gram=gram.astype(dtype),
     )
 
 
 def integer_tables(codebook: Codebook) -> npt.NDArray[np.int32]:
-    """Return T in units of ``2 ** basis_exponent``, shape (width, 256, dim); unused rows are zero."""
+    """Return T in units of ``2 ** basis_exponent``, shape (width, 256, dim), zero where unused."""
     tables = np.zeros((codebook.width, VALUES, codebook.dim), np.int32)
     for j, byte in enumerate(codebook.layout):
         V = codebook.basis[byte.rows].astype(np.float64)
@@ -88,5 +87,5 @@ def integer_tables(codebook: Codebook) -> npt.NDArray[np.int32]:
 
 
 def digit_tables(codebook: Codebook) -> DigitArray:
-    """Return E, int8 of shape (width, 256, n_digits): an item's digits are ``sum_j E[j, byte_j]``."""
+    """Return E, int8 of shape (width, 256, n_digits): digits are ``sum_j E[j, byte_j]``."""
     return layout_digit_tables(codebook.layout)

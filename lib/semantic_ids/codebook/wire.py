@@ -1,0 +1,181 @@
+"""SIDs on the wire: the inverses between digits, symbols, bytes and SIDs."""
+
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from semantic_ids.codebook.layout import MAX_WIDTH, RADIX, VALUES, DigitArray, Layout, lay_out
+from semantic_ids.codebook.spec import Stage
+from semantic_ids.errors import InputError, ShapeError, SpecError
+
+SidArray: TypeAlias = npt.NDArray[np.int64]
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
+
+
+def null_sid(width: int) -> int:
+    """Return the reserved SID that no codebook assigns: all bytes 0xFF, which is -1 at width 8."""
+    _check_width(width)
+    return VALUES**width - 1 if width < MAX_WIDTH else -1
+
+
+def sids_to_bytes(sids: npt.ArrayLike, width: int) -> ByteArray:
+    """Write SIDs as big-endian bytes, byte 0 (the coarsest) first.
+
+    Parameters
+    ----------
+    sids : ndarray of shape (n,), int64
+        Each in [0, 256 ** width), or the null SID.
+
+    Returns
+    -------
+    ndarray of shape (n, width), uint8
+
+    Raises
+    ------
+    InputError
+        If a SID does not fit in `width` bytes.
+    """
+    _check_width(width)
+    array = _as_sids(sids)
+    if width < MAX_WIDTH and array.size:
+        outside = (array < 0) | (array >= VALUES**width)
+        if outside.any():
+            raise InputError(
+                f"sids must be in [0, 256 ** {width}), got {array[outside.argmax()].item()}"
+            )
+    return array.astype(">i8").view(np.uint8).reshape(-1, MAX_WIDTH)[:, MAX_WIDTH - width :].copy()
+
+
+def bytes_to_sids(symbols: ByteArray | bytes, width: int) -> SidArray:
+    """Read SIDs from big-endian bytes, the inverse of ``sids_to_bytes``.
+
+    Parameters
+    ----------
+    symbols : ndarray of shape (n, width), uint8, or bytes of length n * width
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+    """
+    _check_width(width)
+    if isinstance(symbols, bytes | bytearray | memoryview):
+        if len(symbols) % width:
+            raise ShapeError(f"bytes must have a length divisible by {width}, got {len(symbols)}")
+        symbols = np.frombuffer(symbols, np.uint8).reshape(-1, width)
+    symbols = np.asarray(symbols)
+    if symbols.ndim != 2 or symbols.shape[1] != width or symbols.dtype != np.uint8:
+        raise ShapeError(
+            f"symbols must be uint8 of shape (n, {width}), got {symbols.dtype} {symbols.shape}"
+        )
+    padded = np.zeros((len(symbols), MAX_WIDTH), np.uint8)
+    padded[:, MAX_WIDTH - width :] = symbols
+    return padded.view(">i8").ravel().astype(np.int64)
+
+
+def pack_digits(digits: npt.ArrayLike) -> SidArray:
+    """Pack ternary digits into SIDs, five to a byte (four in byte 0 of an 8-byte SID).
+
+    Parameters
+    ----------
+    digits : ndarray of shape (n, n_digits), integers in {-1, 0, 1}
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+
+    Examples
+    --------
+    >>> pack_digits([[1, 0, -1, 0, 0]])
+    array([113])
+    """
+    array = np.asarray(digits)
+    if array.ndim != 2 or array.shape[1] == 0:
+        raise ShapeError(f"digits must have shape (n, n_digits), got {array.shape}")
+    if array.size and not np.isin(array, (-1, 0, 1)).all():
+        raise InputError("digits must be -1, 0 or 1")
+    layout = lay_out((Stage("ternary", (array.shape[1],)),))
+    return bytes_to_sids(symbols_of_digits(array.astype(np.int8), layout), len(layout))
+
+
+def unpack_digits(sids: npt.ArrayLike, n_digits: int) -> DigitArray:
+    """Unpack SIDs of ternary digits, the inverse of ``pack_digits``.
+
+    Returns
+    -------
+    ndarray of shape (n, n_digits), int8
+        The null SID gives zeros.
+
+    Raises
+    ------
+    InputError
+        If a byte holds a symbol that no digits give.
+    """
+    layout = lay_out((Stage.parse({"ternary": n_digits}),))
+    return digits_of_symbols(assigned_symbols(sids, layout)[0], layout)
+
+
+def symbols_of_digits(digits: DigitArray, layout: Layout) -> ByteArray:
+    """Compose (n, n_digits) digits of a layout of digits only into (n, width) symbols."""
+    symbols = np.zeros((len(digits), len(layout)), np.uint8)
+    for j, byte in enumerate(layout):
+        radix = RADIX[byte.kind]
+        values = (digits[:, byte.rows] + 1) // (2 if radix == 2 else 1)
+        places = radix ** np.arange(byte.n_digits)
+        symbols[:, j] = values @ places
+    return symbols
+
+
+def digits_of_symbols(symbols: ByteArray, layout: Layout) -> DigitArray:
+    """Look up the digits of (n, width) symbols; bytes of centroids have none."""
+    tables = layout_digit_tables(layout)
+    digits = np.zeros((len(symbols), tables.shape[2]), np.int8)
+    for j in range(len(layout)):
+        digits += tables[j, symbols[:, j]]
+    return digits
+
+
+def layout_digit_tables(layout: Layout) -> DigitArray:
+    """Return E, shape (width, 256, n_digits): an item's digits are ``sum_j E[j, byte_j]``."""
+    tables = np.zeros((len(layout), VALUES, sum(byte.n_digits for byte in layout)), np.int8)
+    first = 0
+    for j, byte in enumerate(layout):
+        if byte.n_digits:
+            tables[j, : byte.n_values, first : first + byte.n_digits] = byte.design
+            first += byte.n_digits
+    return tables
+
+
+def assigned_symbols(
+    sids: npt.ArrayLike, layout: Layout
+) -> tuple[ByteArray, npt.NDArray[np.bool_]]:
+    """Return the (n, width) symbols of SIDs and which rows are the null SID.
+
+    Raises
+    ------
+    InputError
+        If a SID other than the null SID has a symbol that its byte does not use.
+    """
+    symbols = sids_to_bytes(sids, len(layout))
+    is_null = (symbols == VALUES - 1).all(axis=1)
+    unassigned = (symbols >= [byte.n_values for byte in layout]) & ~is_null[:, None]
+    if unassigned.any():
+        row, j = np.argwhere(unassigned)[0]
+        raise InputError(
+            f"byte {j} of a SID must be below {layout[j].n_values}, got {symbols[row, j]}"
+        )
+    return symbols, is_null
+
+
+def _as_sids(sids: npt.ArrayLike) -> SidArray:
+    array = np.asarray(sids)
+    if array.size == 0 and array.ndim == 1:
+        return array.astype(np.int64)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        raise ShapeError(f"sids must be integers of shape (n,), got {array.dtype} {array.shape}")
+    return array.astype(np.int64, copy=False)
+
+
+def _check_width(width: int) -> None:
+    if not 1 <= width <= MAX_WIDTH:
+        raise SpecError(f"width must be from 1 to {MAX_WIDTH}, got {width}")
