@@ -146,7 +146,7 @@ def _add_centroids(own: CostArray, size: int, q: CostArray) -> None:
 
 
 @_compiled
-def _conditional_costs(  # numba has no keyword-only arguments
+def _conditional_costs(  # noqa: PLR0917  # numba has no keyword-only arguments
     unary: CostArray, tables: SearchTables, code: Codes, j: int, n_fixed: int, total: CostArray
 ) -> None:
     """Write the costs of byte j's symbols, the first `n_fixed` other bytes given, into total."""
@@ -162,7 +162,7 @@ def _conditional_costs(  # numba has no keyword-only arguments
 
 
 @_compiled
-def _keep_best(  # numba has no keyword-only arguments
+def _keep_best(  # noqa: PLR0917  # numba has no keyword-only arguments
     total: CostArray,
     cost: int,
     state: int,

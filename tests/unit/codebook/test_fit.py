@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+from codebook_samples import STAGES, clustered
+from sklearn.decomposition import PCA
+
+from semantic_ids.codebook import CodebookSpec, decode, encode, error_curve, fit, relative_error
+from semantic_ids.codebook.initial import fit_centroids, fit_directions, sign, ternary
+from semantic_ids.codebook.layout import lay_out
+from semantic_ids.codebook.least_squares import Statistics, solve
+from semantic_ids.errors import InputError, ShapeError
+
+TERNARY = CodebookSpec([{"ternary": 5}])
+
+
+def test_real_coefficients_span_the_principal_components():
+    rows = clustered(500, 12)
+    pca = PCA(4).fit(rows)
+    V = fit_directions(
+        (rows - rows.mean(axis=0)).astype(np.float32), 4, quantise=lambda coefficients: coefficients
+    )
+    Q, _ = np.linalg.qr(V.T)
+    cosines = np.linalg.svd(pca.components_ @ Q, compute_uv=False)
+    np.testing.assert_allclose(cosines, 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("quantise", [ternary, sign])
+def test_one_direction_by_hand(quantise):
+    R = np.array([[2, 0], [-2, 0], [2, 0.5], [-2, -0.5]], np.float32)
+    V = fit_directions(R, 1, quantise=quantise)
+    assert np.abs(V).tolist() == [[2, 0.25]]
+    assert np.abs(R).tolist() == [[0, 0.25]] * 4
+
+
+def test_directions_are_sorted_by_the_energy_that_they_take_off(vectors):
+    codebook = fit(vectors, CodebookSpec([{"ternary": 12}], rounds=3))
+    curve = error_curve(vectors, codebook)
+    assert (np.diff(curve) < 0).all()
+
+
+def test_centroids_of_separate_clusters_are_their_means():
+    rng = np.random.default_rng(0)
+    centres = np.array([[10, 0], [0, 10], [-10, -10]], np.float32)
+    labels = np.arange(300) % 3
+    R = centres[labels] + 0.1 * rng.standard_normal((300, 2)).astype(np.float32)
+    means = [R[labels == k].mean(axis=0) for k in range(3)]
+    V = fit_centroids(R, 3, rng)
+    order = [int(((V - mean) ** 2).sum(axis=1).argmin()) for mean in means]
+    assert sorted(order) == [0, 1, 2]
+    np.testing.assert_allclose(V[order], means, atol=1e-5)
+
+
+def test_one_centroid_byte_without_refinement_is_k_means(vectors):
+    codebook = fit(vectors, CodebookSpec([{"centroids": 16}], beam=1, sweeps=0, rounds=0))
+    x_hat = codebook.mean + np.ldexp(codebook.basis.astype(float), codebook.basis_exponent)
+    nearest = ((vectors[:, None] - x_hat) ** 2).sum(axis=2).argmin(axis=1)
+    assert (nearest == encode(vectors, codebook)).mean() > 0.998  # the rest are ties of the grid
+
+
+def test_least_squares_without_noise_is_that_of_all_rows_at_once():
+    rng = np.random.default_rng(0)
+    stages = [{"centroids": 16}, {"ternary": 1}, {"centroids": [4, 3, 2]}, {"binary": 1}]
+    layout = lay_out(CodebookSpec(stages).stages)
+    n_rows = layout[-1].rows.stop
+    symbols = np.stack([rng.integers(0, byte.n_values, 4000) for byte in layout], axis=1)
+    symbols = symbols.astype(np.uint8)
+    B = np.concatenate([byte.design[symbols[:, j]] for j, byte in enumerate(layout)], axis=1)
+    X = (B @ rng.standard_normal((n_rows, 3))).astype(np.float32)
+    statistics = Statistics.zero(layout, 3)
+    for part in np.array_split(np.arange(4000), 3):
+        statistics.add(X[part], symbols[part])
+    H, S = statistics.normal_equations()
+    assert np.array_equal(H, B.T.astype(int) @ B)
+    np.testing.assert_allclose(S, B.T @ X.astype(float), atol=1e-6)
+    V = rng.standard_normal((n_rows, 3))
+    for _ in range(40):
+        previous, V = V, solve(V, statistics, rng)
+    errors = [float(((X - B @ basis) ** 2).mean()) for basis in (previous, V)]
+    assert errors[1] <= errors[0] < 0.05 * float((X**2).mean())
+
+
+@pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
+def test_refinement_never_makes_held_out_rows_worse(stages):
+    rows, held_out = clustered(700, 24), clustered(300, 24, seed=1)
+    errors = [
+        fit(rows, CodebookSpec(stages, rounds=rounds), validation=held_out).metrics["error_curve"]
+        for rounds in (0, 4)
+    ]
+    assert errors[1][-1] <= errors[0][-1] + 1e-4
+
+
+def test_fit_is_deterministic_and_follows_its_seed():
+    rows, spec = clustered(300, 8), CodebookSpec(STAGES["mixed"], rounds=2)
+    assert fit(rows, spec, seed=3) == fit(rows, spec, seed=3)
+    assert fit(rows, spec, seed=3) != fit(rows, spec, seed=4)
+
+
+def test_fit_leaves_its_input_alone_and_reads_any_layout(vectors):
+    frozen = vectors.copy()
+    frozen.flags.writeable = False
+    expected = fit(vectors, TERNARY)
+    assert fit(frozen, TERNARY) == expected
+    assert fit(np.asfortranarray(vectors), TERNARY) == expected
+    assert fit(vectors.astype(np.float64), TERNARY) == expected
+
+
+def test_progress_tells_the_error_of_each_byte_and_round(vectors):
+    told = []
+    codebook = fit(
+        vectors,
+        CodebookSpec([{"ternary": 12}], rounds=2),
+        progress=lambda step, error: told.append((step, error)),
+    )
+    assert [step for step, _ in told] == [
+        "byte 1 of 3",
+        "byte 2 of 3",
+        "byte 3 of 3",
+        "round 1 of 2",
+        "round 2 of 2",
+    ]
+    assert min(error for _, error in told[2:]) == pytest.approx(
+        codebook.metrics["error_curve"][-1], abs=0.02
+    )
+
+
+def test_a_constant_column_and_duplicates_are_no_trouble():
+    rows = np.repeat(clustered(20, 6), 5, axis=0)
+    rows[:, 2] = 7
+    for stages in STAGES.values():
+        if stages is not STAGES["centroids"]:
+            codebook = fit(rows, CodebookSpec(stages, rounds=2))
+            decoded = decode(encode(rows, codebook), codebook)
+            np.testing.assert_allclose(decoded[:, 2], 7, atol=1e-4)
+            assert relative_error(rows, decoded) < 0.5
+
+
+def test_rows_without_variance_decode_to_themselves():
+    rows = np.full((50, 4), 3, np.float32)
+    for stages in ([{"ternary": 5}], [{"centroids": 4}, {"binary": 3}]):
+        codebook = fit(rows, CodebookSpec(stages, rounds=1))
+        assert np.array_equal(decode(encode(rows, codebook), codebook), rows)
+
+
+def test_one_row_is_its_own_centroid():
+    rows = np.arange(4, dtype=np.float32)[None]
+    with pytest.raises(InputError, match="ternary: 5 needs at least as many rows, got 1"):
+        fit(rows, TERNARY)
+    codebook = fit(rows, CodebookSpec([{"ternary": 1}]))
+    assert np.array_equal(decode(encode(rows, codebook), codebook), rows)
+
+
+def test_more_digits_than_dimensions_refine_further():
+    rows = clustered(400, 3)
+    errors = [
+        fit(rows, CodebookSpec([{"ternary": count}])).metrics["error_curve"][-1]
+        for count in (3, 12)
+    ]
+    assert errors[1] < errors[0] / 4
+
+
+@pytest.mark.parametrize(
+    ("rows", "stages", "message"),
+    [
+        (20, [{"ternary": 30}], "ternary: 30 needs at least as many rows, got 18"),
+        (100, [{"centroids": 256}], "centroids: 256 needs at least as many rows, got 90"),
+        (0, [{"ternary": 5}], "got 0"),
+    ],
+)
+def test_too_few_rows_are_refused(rows, stages, message):
+    with pytest.raises(InputError, match=message):
+        fit(clustered(rows, 4), CodebookSpec(stages))
+
+
+def test_wrong_vectors_are_refused(vectors):
+    broken = vectors.copy()
+    broken[-1, 0] = np.nan
+    with pytest.raises(InputError, match="finite in float32"):
+        fit(broken, TERNARY)
+    with pytest.raises(InputError, match="finite in float32"):
+        fit(vectors, TERNARY, validation=broken)
+    with pytest.raises(ShapeError, match=r"shape \(n, dim\), got \(24,\)"):
+        fit(vectors[0], TERNARY)
+    with pytest.raises(ShapeError, match=r"shape \(n, 24\), got \(700, 5\)"):
+        fit(vectors, TERNARY, validation=vectors[:, :5])
+
+
+def test_relative_error_by_hand():
+    assert relative_error([[0.0], [2.0]], [[0.0], [1.0]]) == 0.5
+    assert relative_error([[1.0], [1.0]], [[1.0], [1.0]]) == 0
+    assert relative_error([[1.0], [1.0]], [[1.0], [2.0]]) == np.inf
+    with pytest.raises(ShapeError, match=r"decoded must have shape \(2, 1\), got \(1, 1\)"):
+        relative_error([[0.0], [2.0]], [[0.0]])
+
+
+def test_the_error_curve_ends_at_the_relative_error(codebook, vectors):
+    curve = error_curve(vectors, codebook)
+    assert curve.shape == (codebook.width,)
+    decoded = decode(encode(vectors, codebook), codebook)
+    assert curve[-1] == pytest.approx(relative_error(vectors, decoded), rel=1e-5)
