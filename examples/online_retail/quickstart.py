@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -107,13 +108,18 @@ def show_batch(codebook: Codebook) -> None:
 
 def show_cost() -> None:
     """Print the comparison that audit_footprint measured."""
-    say(json.loads((REPORT / "footprint.json").read_text()))
+    report = json.loads((REPORT / "footprint.json").read_text())
+    for arm in report["per_event"]:
+        say(
+            f"   {arm['title']:<34} {arm['bytes_per_event']:8.2f} bytes an event, "
+            f"{arm['ratio']:7.2f} x ours, {arm['raw_bytes_per_event']:8.2f} before compression"
+        )
 
 
 def read_delta(path: Path) -> pa.Table:
     """Read a small Delta table through its file list."""
     table = DeltaTable(str(path))
-    rows = [pq.read_table(file, partitioning="hive") for file in table.file_uris()]
+    rows = [pq.read_table(unquote(file), partitioning="hive") for file in table.file_uris()]
     return pa.concat_tables(rows, promote_options="permissive")
 
 

@@ -66,7 +66,7 @@ def run_job(
     """
     job = _job_name(config_type)
     parser = _parser(job, config_type)
-    options = parser.parse_args(arguments)
+    options = parser.parse_intermixed_args(arguments)
     _log_to_stderr(options.verbose)
     try:
         config = load_config(config_type, options.config, options.overrides)

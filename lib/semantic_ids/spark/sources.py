@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
@@ -130,7 +131,7 @@ def _files_version(spark: SparkSession, rows: DataFrame) -> str:
         return UNVERSIONED
     listed = (
         spark.read.format("binaryFile")
-        .load(files)
+        .load([unquote(file) for file in files])
         .select("path", "length", F.unix_micros("modificationTime"))
         .collect()
     )

@@ -1,0 +1,187 @@
+"""The jobs as their users run them: spark-submit, real data, killed and run again."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from deltalake import DeltaTable
+
+from semantic_ids.codebook import encode, load
+
+pytestmark = pytest.mark.spark
+
+DEADLINE_S = 240
+
+
+class Shop:
+    """A folder of tables on x_wines: BIGINT ids, two collections, one chosen by configuration."""
+
+    def __init__(self, root: Path, folder: Path, data: Path) -> None:
+        self.root, self.folder, self.data = root, folder, data
+
+    def command(self, job: str, *more: str) -> list[str]:
+        overrides = {
+            "fit_codebook": [
+                f"embeddings={self.data}/x_wines/items.parquet",
+                "collection=label_embedding",
+                "name=label",
+                "spec={stages: [ternary: 25]}",
+            ],
+            "quantize_items": [
+                f"embeddings={self.data}/x_wines/items.parquet",
+                "codebook=label",
+                f"item_sids={self.folder}/item_sids",
+                f"rejected_items={self.folder}/rejected_items",
+            ],
+            "build_sequences": [
+                f"events={self.data}/x_wines/events.parquet",
+                "codebook=label",
+                "event_columns=[rating]",
+                "tie_break=[]",
+                f"item_sids={self.folder}/item_sids",
+                f"sequences={self.folder}/sequences",
+            ],
+        }[job]
+        tables = [f"codebooks={self.folder}/codebooks", f"runs={self.folder}/runs"]
+        script = str(self.root / "spark-submit.sh")
+        config = str(self.root / "conf" / f"{job}.yaml")
+        return [script, job, "--config", config, *overrides, *tables, *more]
+
+    def run(self, job: str, *more: str, **environment: str) -> str:
+        finished = subprocess.run(
+            self.command(job, *more),
+            env=os.environ | environment,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE_S,
+            check=False,
+            cwd=self.folder,
+        )
+        assert finished.returncode == 0, finished.stderr
+        return finished.stdout
+
+    def kill(self, job: str, when: Callable[[], bool]) -> None:
+        """Start a job and kill all its processes with signal 9 as soon as a condition holds."""
+        started = subprocess.Popen(
+            self.command(job),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=self.folder,
+        )
+        deadline = time.monotonic() + DEADLINE_S
+        while not when():
+            assert started.poll() is None, "the job ended before the kill point"
+            assert time.monotonic() < deadline, "the kill point never came"
+            time.sleep(0.01)
+        os.killpg(started.pid, signal.SIGKILL)
+        started.wait()
+
+    def rows(self, table: str) -> pa.Table:
+        files = map(unquote, DeltaTable(str(self.folder / table)).file_uris())
+        return pa.concat_tables(
+            [pq.read_table(file, partitioning="hive") for file in files],
+            promote_options="permissive",
+        )
+
+    def version(self, table: str) -> int:
+        return DeltaTable(str(self.folder / table)).version()
+
+    def has(self, pattern: str) -> bool:
+        return any(self.folder.glob(pattern))
+
+
+@pytest.fixture(scope="module")
+def shop(root: Path, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Shop:
+    shop = Shop(root, tmp_path_factory.mktemp("shop with a space"), data)
+    shop.run("fit_codebook")
+    return shop
+
+
+def _expected_sids(shop: Shop) -> dict[int, int]:
+    items = pq.read_table(shop.data / "x_wines" / "items.parquet")
+    vectors = np.stack(items.column("label_embedding").to_numpy(zero_copy_only=False))
+    codebook = load(shop.rows("codebooks").column("payload")[0].as_py())
+    sids = encode(vectors, codebook)
+    return dict(zip(items.column("item_id").to_pylist(), sids.tolist(), strict=True))
+
+
+def test_quantize_items_killed_between_its_commits_is_whole_after_the_next_run(shop: Shop) -> None:
+    shop.kill("quantize_items", when=lambda: shop.has("rejected_items/_delta_log/*.json"))
+    assert not shop.has("item_sids/_delta_log/*1.json")
+    said = shop.run("quantize_items")
+    assert "1,007 rows in = 1,007 SIDs + 0 rejects" in said
+    found = shop.rows("item_sids")
+    assert found.num_rows == 1007
+    pairs = zip(found.column("item_id").to_pylist(), found.column("sid").to_pylist(), strict=True)
+    assert dict(pairs) == _expected_sids(shop)
+
+
+def test_build_sequences_killed_while_it_writes_is_whole_after_the_next_run(shop: Shop) -> None:
+    shop.kill("build_sequences", when=lambda: shop.has("sequences/ds=*/bucket=*/*.parquet"))
+    said = shop.run("build_sequences")
+    assert "150,000 events in = 150,000 packed + 0 not" in said
+    segments = shop.rows("sequences")
+    assert sum(segments.column("n_events").to_pylist()) == 150_000
+    assert len(set(segments.column("user_id").to_pylist())) == segments.num_rows == 10_561
+
+
+def test_a_second_run_with_nothing_new_changes_nothing(shop: Shop) -> None:
+    before = [shop.version(table) for table in ("item_sids", "rejected_items")]
+    assert "nothing to do" in shop.run("quantize_items")
+    assert [shop.version(table) for table in ("item_sids", "rejected_items")] == before
+
+
+def test_two_real_executors_give_the_same_sids(shop: Shop) -> None:
+    import pyspark
+
+    work = Path(pyspark.__file__).parent / "work"
+    stood = work.exists()
+    elsewhere = [f"{table}={shop.folder}/cluster/{table}" for table in ("item_sids",)]
+    shop.run("quantize_items", *elsewhere, SPARK_PROFILE="local-cluster")
+    if not stood:
+        shutil.rmtree(work, ignore_errors=True)
+    found = shop.rows("cluster/item_sids").select(["item_id", "sid"]).sort_by("item_id")
+    assert found.equals(shop.rows("item_sids").select(["item_id", "sid"]).sort_by("item_id"))
+
+
+def test_dry_run_says_what_it_would_do_and_writes_nothing(shop: Shop) -> None:
+    before = sorted(shop.folder.rglob("*"))
+    said = shop.run("fit_codebook", "--dry-run", "name=another")
+    assert "nothing is written" in said
+    assert "sample up to 100,000 rows of label_embedding" in said
+    assert sorted(shop.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["no_such_job"], "there is no job 'no_such_job'; it must be one of: "),
+        (["fit_codebook", "--config", "absent.yaml"], "there is no file 'absent.yaml'"),
+        (["fit_codebook", "embedings=x"], "embedings: unknown key, did you mean 'embeddings'?"),
+    ],
+)
+def test_bad_usage_is_refused_before_a_jvm_starts(
+    root: Path, tmp_path: Path, arguments: list[str], sentence: str
+) -> None:
+    finished = subprocess.run(
+        [str(root / "spark-submit.sh"), *arguments],
+        env=os.environ | {"JAVA_HOME": "/nowhere"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert finished.returncode == 2
+    assert sentence in finished.stderr
+    assert finished.stderr.count("\n") == 1
