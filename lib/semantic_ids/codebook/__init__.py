@@ -6,6 +6,7 @@ from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
 from semantic_ids.codebook.quality import error_curve, relative_error
+from semantic_ids.codebook.search import SIDIndex, distances, nearest
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.codebook.tables import digit_tables
 from semantic_ids.codebook.wire import (
@@ -19,16 +20,19 @@ from semantic_ids.codebook.wire import (
 __all__ = [
     "Codebook",
     "CodebookSpec",
+    "SIDIndex",
     "bytes_to_sids",
     "decode",
     "decode_tables",
     "digit_tables",
     "digits_of",
+    "distances",
     "encode",
     "error_curve",
     "fit",
     "load",
     "load_file",
+    "nearest",
     "null_sid",
     "pack_digits",
     "relative_error",

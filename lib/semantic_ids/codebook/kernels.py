@@ -1,15 +1,11 @@
-"""The encoder's searches compiled by numba, equal bit for bit to those in ``reference``.
+"""The encoder's searches compiled by numba, equal bit for bit to those in ``reference``."""
 
-Imported at the first encode: numba takes longer to import than the rest of the package.
-"""
-
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from numba import njit
 
+from semantic_ids.codebook.compiled import compiled
 from semantic_ids.codebook.layout import DigitArray
 from semantic_ids.codebook.tables import CostArray, SearchTables
 from semantic_ids.codebook.wire import ByteArray
@@ -20,17 +16,7 @@ Codes: TypeAlias = npt.NDArray[np.int64]  # symbols of all bytes, counted throug
 _PART = 16  # symbols that are compared at once before any is looked at
 
 
-def _compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    try:
-        compiled: Callable[..., Any] = njit(cache=True, nogil=True)(function)
-    except (
-        RuntimeError
-    ):  # no folder for numba's cache is writable: compile once per process instead
-        compiled = njit(nogil=True)(function)
-    return compiled
-
-
-@_compiled
+@compiled
 def search_digits(products: Products, tables: SearchTables, sweeps: int) -> DigitArray:
     """See ``reference.search_digits``."""
     gram, signed = tables.gram, tables.signed
@@ -61,7 +47,7 @@ def search_digits(products: Products, tables: SearchTables, sweeps: int) -> Digi
     return digits
 
 
-@_compiled
+@compiled
 def search_symbols(products: Products, tables: SearchTables, beam: int, sweeps: int) -> ByteArray:
     """See ``reference.search_symbols``."""
     gram, starts = tables.gram, tables.starts
@@ -99,7 +85,7 @@ def search_symbols(products: Products, tables: SearchTables, beam: int, sweeps: 
     return symbols
 
 
-@_compiled
+@compiled
 def _expand(q: CostArray, tables: SearchTables, unary: CostArray) -> None:
     """Expand ``q = 2^a <x, v>`` to ``|T|^2 - 2 * 2^a <x, T>`` over the symbols of all bytes."""
     k = 0
@@ -122,7 +108,7 @@ def _expand(q: CostArray, tables: SearchTables, unary: CostArray) -> None:
             own[i] = tables.norms[first + i] - 2 * own[i]
 
 
-@_compiled
+@compiled
 def _add_digit(own: CostArray, size: int, q: int, radix: int) -> None:
     """Combine the first `size` sums with a digit of value -1, 0, 1 or of value -1, 1."""
     for i in range(size):
@@ -133,7 +119,7 @@ def _add_digit(own: CostArray, size: int, q: int, radix: int) -> None:
         own[(radix - 1) * size + i] = source + q
 
 
-@_compiled
+@compiled
 def _add_centroids(own: CostArray, size: int, q: CostArray) -> None:
     """Combine the first `size` sums with each of a table of centroids."""
     if size == 1:
@@ -145,7 +131,7 @@ def _add_centroids(own: CostArray, size: int, q: CostArray) -> None:
             own[value * size + i] = own[i] + q[value]
 
 
-@_compiled
+@compiled
 def _conditional_costs(  # noqa: PLR0917  # numba has no keyword-only arguments
     unary: CostArray, tables: SearchTables, code: Codes, j: int, n_fixed: int, total: CostArray
 ) -> None:
@@ -161,7 +147,7 @@ def _conditional_costs(  # noqa: PLR0917  # numba has no keyword-only arguments
                 total[s] += fixed[s]
 
 
-@_compiled
+@compiled
 def _keep_best(  # noqa: PLR0917  # numba has no keyword-only arguments
     total: CostArray,
     cost: int,
@@ -193,7 +179,7 @@ def _keep_best(  # noqa: PLR0917  # numba has no keyword-only arguments
     return n_kept
 
 
-@_compiled
+@compiled
 def _least(values: CostArray) -> Any:
     least = values[0]
     for i in range(values.size):
@@ -201,7 +187,7 @@ def _least(values: CostArray) -> Any:
     return least
 
 
-@_compiled
+@compiled
 def _descend(
     unary: CostArray, tables: SearchTables, code: Codes, sweeps: int, total: CostArray
 ) -> None:
