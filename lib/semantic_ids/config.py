@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from semantic_ids.errors import ConfigError, nearest
@@ -15,20 +15,52 @@ __all__ = ["JobConfig", "Section", "Table", "load_config", "to_yaml"]
 
 Table = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
+_TABLES = (
+    "embeddings",
+    "codebooks",
+    "item_sids",
+    "rejected_items",
+    "events",
+    "sequences",
+    "runs",
+)
 
 C = TypeVar("C", bound="JobConfig")
 
 
 class Section(BaseModel):
-    """A block of a configuration: unknown keys are refused, values do not change."""
+    """A block of a configuration, as it was given: unknown keys and other types are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class JobConfig(Section):
     """What every job takes. A table is a path (it holds a slash) or a name in the catalogue."""
 
     runs: Table | None = None
+
+    @model_validator(mode="after")
+    def _tables_differ(self) -> Self:
+        names: dict[str, str] = {}
+        for name in _TABLES:
+            place = getattr(self, name, None)
+            if place and names.setdefault(place.rstrip("/"), name) != name:
+                other = names[place.rstrip("/")]
+                raise ValueError(f"{name}: must be another table than {other}, got {place!r}")
+        return self
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without its trap: a key given twice is an error, not the last one's value."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                problem = f"the key {key.value!r} stands twice"
+                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str] = ()) -> C:
@@ -64,15 +96,15 @@ def to_yaml(config: JobConfig) -> str:
 
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = _parse(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ConfigError(f"config: there is no file {str(path)!r}") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"config: {str(path)!r} cannot be read: {error}") from None
-    except yaml.YAMLError as error:
-        where = getattr(error, "problem_mark", None)
-        line = f" at line {where.line + 1}" if where else ""
-        raise ConfigError(f"config: {str(path)!r} is not valid YAML{line}") from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"config: {str(path)!r} must be text in UTF-8") from None
+    except OSError as error:
+        raise ConfigError(f"config: {str(path)!r} cannot be read: {error.strerror}") from None
+    except ConfigError as error:
+        raise ConfigError(f"config: {str(path)!r} {error}") from None
     if values is None:
         return {}
     if not isinstance(values, dict):
@@ -81,15 +113,25 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return values
 
 
+def _parse(text: str) -> Any:
+    try:
+        return yaml.load(text, _Loader)  # a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        where = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(f"is not valid YAML{where}: {error.problem}") from None
+    except (yaml.YAMLError, ValueError) as error:  # YAML reads 2011-13-45 as a date
+        raise ConfigError(f"is not valid YAML: {str(error).splitlines()[0]}") from None
+
+
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
         raise ConfigError(f"override {override!r} must have the form key=value")
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError:
-        raise ConfigError(f"override {key}: {text!r} is not valid YAML") from None
+        value = _parse(text)
+    except ConfigError as error:
+        raise ConfigError(f"override {key}: {text!r} {error}") from None
     block = values
     for part in path[:-1]:
         inner = block.get(part)

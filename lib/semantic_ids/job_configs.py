@@ -1,11 +1,14 @@
 """The configuration of each job: its keys, types, defaults and rules."""
 
+import contextlib
 import datetime
+import re
 from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from semantic_ids.codebook import CodebookSpec
+from semantic_ids.codebook.layout import lay_out
 from semantic_ids.config import JobConfig, Section, Table
 
 __all__ = ["AuditFootprint", "BuildSequences", "FitCodebook", "QuantizeItems"]
@@ -30,8 +33,15 @@ class FitCodebook(JobConfig):
     @field_validator("spec")
     @classmethod
     def _spec_is_valid(cls, spec: dict[str, Any]) -> dict[str, Any]:
-        CodebookSpec.from_dict(spec)
+        lay_out(CodebookSpec.from_dict(spec).stages)
         return spec
+
+    @field_validator("name")
+    @classmethod
+    def _name_is_no_id(cls, name: str) -> str:
+        if re.fullmatch("[0-9a-f]{32}", name):
+            raise ValueError(f"must not look like a codebook_id, got {name!r}")
+        return name
 
 
 class QuantizeItems(JobConfig):
@@ -67,6 +77,16 @@ class BuildSequences(JobConfig):
     max_segment_events: int = Field(
         65_536, gt=0, le=2**24, description="a longer history becomes several segments"
     )
+
+    @field_validator("ds", mode="before")
+    @classmethod
+    def _ds_is_a_day(cls, ds: object) -> object:
+        if isinstance(ds, str):
+            with contextlib.suppress(ValueError):
+                return datetime.datetime.strptime(ds, "%Y-%m-%d").date()
+        if ds is None or type(ds) is datetime.date:
+            return ds
+        raise ValueError(f"must be a date such as 2011-12-09, got {str(ds)!r}")
 
     @field_validator("event_columns", "tie_break")
     @classmethod
