@@ -3,8 +3,10 @@
 from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.decoder import decode, decode_tables, digits_of
 from semantic_ids.codebook.encoder import encode
+from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
+from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.quality import error_curve, relative_error
 from semantic_ids.codebook.search import SIDIndex, distances, nearest
 from semantic_ids.codebook.spec import CodebookSpec
@@ -35,9 +37,14 @@ __all__ = [
     "nearest",
     "null_sid",
     "pack_digits",
+    "prefix_ids",
     "relative_error",
     "save",
     "save_file",
     "sids_to_bytes",
+    "to_faiss",
+    "token_vocabulary",
+    "tokens",
+    "unique_sids",
     "unpack_digits",
 ]

@@ -1,0 +1,114 @@
+"""What other systems take in place of a SID: prefix ids, tokens, and SIDs that are unique."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from semantic_ids.codebook.layout import MAX_WIDTH, VALUES, Layout
+from semantic_ids.codebook.wire import SidArray, bytes_to_sids, sids_to_bytes
+from semantic_ids.errors import InputError, SpecError
+
+_LETTERS = "abcdefgh"
+_MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
+
+
+def prefix_ids(sids: npt.ArrayLike, width: int, *, table_size: int | None = None) -> SidArray:
+    """Return the integers of the first 1, 2, ..., width bytes: the traditional n-gram ids.
+
+    Parameters
+    ----------
+    sids : array_like of shape (n,), integers
+    table_size : int, optional
+        Hash each id to [0, table_size), by SplitMix64 of the prefix and its length.
+
+    Returns
+    -------
+    ndarray of shape (n, width), int64
+    """
+    symbols = sids_to_bytes(sids, width)
+    prefixes = np.stack(
+        [bytes_to_sids(symbols[:, :length].copy(), length) for length in range(1, width + 1)],
+        axis=1,
+    )
+    if table_size is None:
+        return prefixes
+    if table_size < 1:
+        raise InputError(f"table_size must be at least 1, got {table_size}")
+    mixed = prefixes.astype(np.uint64) + np.arange(1, width + 1, dtype=np.uint64) * np.uint64(
+        0x9E3779B97F4A7C15
+    )
+    for shift, multiplier in zip((30, 27), _MULTIPLIERS, strict=True):
+        mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(multiplier)
+    mixed ^= mixed >> np.uint64(31)
+    return (mixed % np.uint64(table_size)).astype(np.int64)
+
+
+def tokens(sids: npt.ArrayLike, width: int) -> list[str]:
+    """Spell SIDs for a generative model: ``<a_12><b_7>`` is byte 0 of 12 and byte 1 of 7."""
+    return ["".join(map(_token, range(width), row)) for row in sids_to_bytes(sids, width).tolist()]
+
+
+def token_vocabulary(layout: Layout) -> list[str]:
+    """List all tokens that SIDs of a codebook's layout are spelt with, byte after byte."""
+    return [_token(j, value) for j, byte in enumerate(layout) for value in range(byte.n_values)]
+
+
+def _token(j: int, value: int) -> str:
+    return f"<{_LETTERS[j]}_{value}>"
+
+
+def unique_sids(
+    item_ids: Sequence[int] | Sequence[str],
+    sids: npt.ArrayLike,
+    width: int,
+    *,
+    assigned: Mapping[int | str, int] | None = None,
+) -> SidArray:
+    """Append a byte that separates the items of one SID.
+
+    Items of one SID are numbered in the order of their ids, whatever the order of the rows. An item
+    in `assigned` keeps its number while its SID stays; others take the lowest that are free.
+
+    Parameters
+    ----------
+    item_ids : sequence of int or of str
+        Each once.
+    sids : array_like of shape (n,), integers
+    width : int
+        Bytes of `sids`, at most 6, so that the result is never negative.
+    assigned : mapping of item id to unique SID, optional
+        What earlier calls returned, of items that are here or not.
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+        SIDs of ``width + 1`` bytes.
+
+    Raises
+    ------
+    InputError
+        If an item comes twice, or more than 255 items share a SID.
+    """
+    if not 1 <= width <= MAX_WIDTH - 2:
+        raise SpecError(f"width must be from 1 to {MAX_WIDTH - 2} to append a byte, got {width}")
+    if len(set(item_ids)) != len(item_ids):
+        raise InputError("item_ids must be unique")
+    prefixes = bytes_to_sids(sids_to_bytes(sids, width), width).tolist()
+    kept = dict(assigned or {})
+    taken: dict[int, set[int]] = {}
+    for unique in kept.values():
+        taken.setdefault(unique // VALUES, set()).add(unique % VALUES)
+    result = np.empty(len(prefixes), np.int64)
+    for row in sorted(range(len(prefixes)), key=lambda row: item_ids[row]):
+        prefix, earlier = prefixes[row], kept.get(item_ids[row])
+        if earlier is not None and earlier // VALUES == prefix:
+            result[row] = earlier
+            continue
+        used = taken.setdefault(prefix, set())
+        number = next((number for number in range(VALUES - 1) if number not in used), None)
+        if number is None:
+            raise InputError(f"at most {VALUES - 1} items may share a SID, got more of {prefix}")
+        used.add(number)
+        result[row] = prefix * VALUES + number
+    return result
