@@ -37,7 +37,7 @@ THIRD_PARTIES = {
     "jobs": {"pyspark"},
     "__init__": set(),
 }
-# A room with a face is entered through it, but for the check of a spec's width and a type's name.
+# A room with a face is entered through it, but for the check of a spec's width and digits' symbols.
 FACES = ("codebook", "trainers", "report")
 BESIDE_THE_FACE = {
     ("job_configs", "semantic_ids.codebook.layout"),
