@@ -16,7 +16,7 @@ from semantic_ids.codebook.quality import error_curve
 from semantic_ids.codebook.refine import refine
 from semantic_ids.codebook.sample import Sample, hold_out
 from semantic_ids.codebook.spec import CodebookSpec
-from semantic_ids.codebook.vectors import check_finite, check_vectors
+from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
 from semantic_ids.errors import InputError
 
 Progress = Callable[[str, float], None]
@@ -46,10 +46,11 @@ def fit(
     collection : str
         Name of the embedding column, part of the codebook.
     validation : array_like of shape (m, dim), optional
-        Held-out rows that measure the fit. Default: every tenth row of a sample of ten rows or
-        more.
+        Held-out rows that choose the round of refinement to keep. Default: a tenth of the rows,
+        drawn by the seed, at most 1,024; all rows where there are fewer than ten.
     progress : callable, optional
-        Called as ``progress(step, relative_error)`` with the held-out error after each step.
+        Called as ``progress(step, error)`` with the held-out relative error up to each byte of the
+        first fit, and after each round of refinement.
 
     Returns
     -------
@@ -74,7 +75,7 @@ def fit(
     )
     if not len(held_out):
         held_out = array
-    check_finite(held_out)
+    check_finite(to_float32(held_out))
 
     R = sample.initial(rng)
     norms = np.sqrt((R.astype(np.float64) ** 2).sum(axis=1))
