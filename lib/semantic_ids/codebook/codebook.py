@@ -19,6 +19,7 @@ NORM_BITS = 12
 MAX_SHIFT = 8
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
+FloatArray64: TypeAlias = npt.NDArray[np.float64]
 BasisArray: TypeAlias = npt.NDArray[np.int16]
 
 

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
-from semantic_ids.codebook.tables import SearchTables, search_tables
+from semantic_ids.codebook.tables import SearchTables, search_tables, wide_search_tables
 from semantic_ids.codebook.vectors import check_vectors, to_float32
 from semantic_ids.codebook.wire import ByteArray, SidArray, bytes_to_sids, symbols_of_digits
 
@@ -62,8 +62,8 @@ def _encode_block(rows: FloatArray, codebook: Codebook) -> ByteArray:
     symbols = _search(x_int @ tables.basis.T, codebook, tables)
     if not inside.all():
         x_wide = to_wide_grid(rows[~inside], codebook.mean, codebook.x_exponent)
-        P = x_wide @ tables.basis.T.astype(np.float64)
-        symbols[~inside] = _search(P, codebook, tables.widened())
+        tables = wide_search_tables(codebook)
+        symbols[~inside] = _search(x_wide @ tables.basis.T, codebook, tables)
     return symbols
 
 

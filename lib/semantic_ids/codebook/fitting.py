@@ -7,11 +7,10 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.codebook import Codebook, FloatArray
+from semantic_ids.codebook.codebook import Codebook, FloatArray, FloatArray64
 from semantic_ids.codebook.grid import choose_grid
 from semantic_ids.codebook.initial import fit_bytes
 from semantic_ids.codebook.layout import lay_out
-from semantic_ids.codebook.least_squares import FloatArray64
 from semantic_ids.codebook.quality import error_curve
 from semantic_ids.codebook.refine import refine
 from semantic_ids.codebook.sample import Sample, hold_out

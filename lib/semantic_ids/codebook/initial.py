@@ -1,17 +1,17 @@
 """The byte-by-byte fit: each byte on the residual that the earlier ones leave."""
 
 from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.codebook import FloatArray
+from semantic_ids.codebook.codebook import FloatArray, FloatArray64
 from semantic_ids.codebook.encoder import BLOCK_ROWS
 from semantic_ids.codebook.layout import Layout, stage_rows
 from semantic_ids.codebook.spec import DIGIT_KINDS
 
-FloatArray64 = npt.NDArray[np.float64]
-Quantise = Callable[[FloatArray64], FloatArray64]
+Quantise: TypeAlias = Callable[[FloatArray64], FloatArray64]
 
 _MAX_UPDATES = 50
 _LLOYD_UPDATES = 10

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from semantic_ids.codebook.codebook import FloatArray
+from semantic_ids.codebook.codebook import FloatArray, FloatArray64
 from semantic_ids.codebook.layout import ByteLayout, Layout, stage_rows, symbol_starts
 from semantic_ids.codebook.spec import DIGIT_KINDS
 from semantic_ids.codebook.wire import ByteArray
-
-FloatArray64 = npt.NDArray[np.float64]
 
 _SWEEPS = 2
 _TINY = 1e-30

@@ -1,14 +1,10 @@
 """Sums of one look-up per byte over many SIDs, compiled by numba."""
 
-from typing import TypeAlias
-
 import numpy as np
-import numpy.typing as npt
 
+from semantic_ids.codebook.codebook import FloatArray64
 from semantic_ids.codebook.compiled import compiled
 from semantic_ids.codebook.wire import SidArray
-
-FloatArray64: TypeAlias = npt.NDArray[np.float64]
 
 
 @compiled

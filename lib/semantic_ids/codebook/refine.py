@@ -4,10 +4,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from semantic_ids.codebook.codebook import Codebook, FloatArray
+from semantic_ids.codebook.codebook import Codebook, FloatArray, FloatArray64
 from semantic_ids.codebook.decoder import reconstruct
 from semantic_ids.codebook.encoder import encode_symbols
-from semantic_ids.codebook.least_squares import FloatArray64, Statistics, solve
+from semantic_ids.codebook.least_squares import Statistics, solve
 from semantic_ids.codebook.quality import error_ratio
 from semantic_ids.codebook.sample import Sample
 

@@ -3,14 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.codebook import Codebook
+from semantic_ids.codebook.codebook import Codebook, FloatArray64
 from semantic_ids.codebook.decoder import decode_tables
 from semantic_ids.codebook.layout import VALUES
 from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
 from semantic_ids.codebook.wire import ByteArray, SidArray, assigned_symbols
 from semantic_ids.errors import InputError, ShapeError
-
-FloatArray64 = npt.NDArray[np.float64]
 
 
 class SIDIndex:

@@ -6,14 +6,12 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.codebook import Codebook, FloatArray
+from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.grid import cost_bound
 from semantic_ids.codebook.layout import VALUES, DigitArray, symbol_starts
 from semantic_ids.codebook.wire import layout_digit_tables
 
-CostArray: TypeAlias = npt.NDArray[
-    Any
-]  # int32 where the codebook's bound proves that costs fit, else int64
+CostArray: TypeAlias = npt.NDArray[Any]  # int32 where a bound proves that costs fit, else int64
 
 
 class SearchTables(NamedTuple):
@@ -21,12 +19,14 @@ class SearchTables(NamedTuple):
 
     Parameters
     ----------
-    basis : ndarray of shape (n_rows, dim), float32
+    basis : ndarray of shape (n_rows, dim), float32 or float64
         V, integers.
     shift : int
         ``a`` of ``sx = 2^a sv``.
-    radices : ndarray of shape (width, 8)
+    radices : ndarray of shape (width, most factors of a byte)
         Radices of each byte's factors, filled up with zeros.
+    is_digit : ndarray of shape (width,)
+        Whether the byte's factors are digits.
     signed : ndarray of shape (n_rows,)
         1 where a row's digit is a sign.
     starts : ndarray of shape (width + 1,)
@@ -37,7 +37,7 @@ class SearchTables(NamedTuple):
         ``<v, v'>`` over the basis where all bytes are digits, else ``2 <T, T'>`` over all symbols.
     """
 
-    basis: FloatArray
+    basis: npt.NDArray[np.floating]
     shift: int
     radices: npt.NDArray[np.int64]
     is_digit: npt.NDArray[np.bool_]
@@ -45,10 +45,6 @@ class SearchTables(NamedTuple):
     starts: npt.NDArray[np.int64]
     norms: CostArray
     gram: CostArray
-
-    def widened(self) -> "SearchTables":
-        """Return the tables for rows outside the norm bound, whose costs need int64."""
-        return self._replace(norms=self.norms.astype(np.int64), gram=self.gram.astype(np.int64))
 
 
 @lru_cache(maxsize=4)
@@ -74,6 +70,17 @@ def search_tables(codebook: Codebook) -> SearchTables:
         starts=symbol_starts(layout),
         norms=(T**2).sum(axis=1).astype(dtype),
         gram=gram.astype(dtype),
+    )
+
+
+@lru_cache(maxsize=4)
+def wide_search_tables(codebook: Codebook) -> SearchTables:
+    """Return the search tables in float64 and int64, for rows outside the norm bound."""
+    tables = search_tables(codebook)
+    return tables._replace(
+        basis=tables.basis.astype(np.float64),
+        norms=tables.norms.astype(np.int64),
+        gram=tables.gram.astype(np.int64),
     )
 
 

@@ -6,7 +6,7 @@ from codebook_samples import STAGES, clustered
 
 from semantic_ids.codebook import CodebookSpec, fit, reference
 from semantic_ids.codebook.kernels import search_digits, search_symbols
-from semantic_ids.codebook.tables import search_tables
+from semantic_ids.codebook.tables import search_tables, wide_search_tables
 
 
 def whole_products(codebook, n=300):
@@ -24,7 +24,7 @@ def costs(request):
 def tables_of(codebook, costs):
     tables = search_tables(codebook)
     assert tables.gram.dtype == np.int32
-    return tables if costs == "int32" else tables.widened()
+    return tables if costs == "int32" else wide_search_tables(codebook)
 
 
 @pytest.mark.parametrize("sweeps", [0, 1, 3])
