@@ -91,8 +91,8 @@ def read_codebook(source: Source, codebook: str) -> Codebook:
     ArtefactError
         If the stored bytes do not give the id that they are filed under.
     """
-    for column in ("codebook_id", "name", "created_at", "payload"):
-        source.type_of(column)
+    for field in _SCHEMA:
+        source.require(field.name, [type(field.dataType)], field.dataType.simpleString())
     by_id = _ID.fullmatch(codebook) is not None
     key = "codebook_id" if by_id else "name"
     found = (
@@ -104,4 +104,4 @@ def read_codebook(source: Source, codebook: str) -> Codebook:
     if not found:
         kind = "codebook_id" if by_id else "codebook named"
         raise TableError(f"codebook: {source.location} has no {kind} {codebook!r}")
-    return load(bytes(found[0]["payload"]), expected_id=found[0]["codebook_id"])
+    return load(bytes(found[0]["payload"] or b""), expected_id=found[0]["codebook_id"])

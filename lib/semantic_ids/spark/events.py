@@ -1,12 +1,14 @@
 """The user's events: their columns in our types, joined with SIDs, counted by reason."""
 
 import datetime
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
+    AtomicType,
     BooleanType,
     ByteType,
     DataType,
@@ -15,6 +17,7 @@ from pyspark.sql.types import (
     IntegerType,
     LongType,
     ShortType,
+    StringType,
     TimestampNTZType,
     TimestampType,
 )
@@ -36,7 +39,12 @@ _DTYPES: dict[type[DataType], str] = {
     FloatType: "<f4",
     DoubleType: "<f8",
 }
-_RESERVED = ("user_id", "item_id", "timestamp", "bucket", "ds", "sid", "sids", "timestamps")
+_RESERVED = re.compile(
+    r"user_id|item_id|timestamps?|bucket|ds|sids?|n_events|(first|last)_(ts|us)|codebook_id|reason"
+    r"|tie_\d+",
+    re.IGNORECASE,
+)
+_FORBIDDEN = frozenset(" ,;{}()\n\t=.`")  # a Delta column holds none of these, or needs quotes
 
 
 @dataclass(frozen=True)
@@ -60,10 +68,15 @@ def event_dtypes(events: Source, columns: Sequence[str]) -> dict[str, str]:
     dtypes = {}
     for column in columns:
         found = events.type_of(column)
-        if column in _RESERVED or type(found) not in _DTYPES:
+        if _RESERVED.fullmatch(column) or _FORBIDDEN & set(column):
             raise TableError(
-                f"event_columns: {column!r} must be a further column of a boolean, integer or "
-                f"floating type, got {found.simpleString()}"
+                f"event_columns: {column!r} must be a name that sequences has no other use for, "
+                "without spaces, dots, brackets, backticks or any of , ; ="
+            )
+        if type(found) not in _DTYPES:
+            raise TableError(
+                f"event_columns: {column!r} must be of a boolean, integer or floating type, "
+                f"got {found.simpleString()}"
             )
         dtypes[column] = _DTYPES[type(found)]
     return dtypes
@@ -81,14 +94,15 @@ def select_events(
     Returns
     -------
     DataFrame
-        user_id, item_id, timestamp (microseconds since the epoch, UTC), the event columns (nulls
-        in floating ones become NaN), the tie-break columns as `tie_0`, `tie_1`, ..., and reason.
+        user_id, item_id, timestamp (microseconds since the epoch, UTC), the event columns (in
+        floating ones nulls become NaN and -0.0 becomes 0.0, so that what sorts alike is alike byte
+        for byte), the tie-break columns as `tie_0`, `tie_1`, ..., and reason.
     """
     events.require("timestamp", [TimestampType, TimestampNTZType], "timestamp")
     micros = F.unix_micros(F.col("timestamp").cast(TimestampType()))
     types = {name: events.type_of(name) for name in dtypes}
     for column in tie_break:
-        events.type_of(column)
+        events.require(column, [AtomicType], "of a type that orders events")
     rows = events.rows
     if day is not None:
         start = F.unix_micros(F.lit(day).cast(TimestampType()))
@@ -101,7 +115,7 @@ def select_events(
         F.col("item_id").cast(id_type(events, "item_id")),
         micros.alias("timestamp"),
         *(_filled(name, kind) for name, kind in types.items()),
-        *(F.col(name).alias(f"tie_{place}") for place, name in enumerate(tie_break)),
+        *(events.column(name).alias(f"tie_{place}") for place, name in enumerate(tie_break)),
         reason.alias("reason"),
     )
 
@@ -112,9 +126,12 @@ def _required(types: dict[str, DataType]) -> list[str]:
 
 
 def _filled(name: str, kind: DataType) -> Column:
-    if isinstance(kind, (FloatType, DoubleType)):
-        return F.coalesce(F.col(name), F.lit(float("nan")).cast(kind)).alias(name)
-    return F.col(name)
+    value = F.col(name)
+    if not isinstance(kind, (FloatType, DoubleType)):
+        return value
+    nan, zero = F.lit(float("nan")).cast(kind), F.lit(0.0).cast(kind)
+    missing = value.isNull() | F.isnan(value)
+    return F.when(missing, nan).when(value == zero, zero).otherwise(value).alias(name)
 
 
 def join_sids(events: DataFrame, item_sids: Source, codebook_id: str) -> DataFrame:
@@ -125,6 +142,8 @@ def join_sids(events: DataFrame, item_sids: Source, codebook_id: str) -> DataFra
     TableError
         If item ids are of another type, or the codebook has quantised no item.
     """
+    item_sids.require("codebook_id", [StringType], "string")
+    item_sids.require("sid", [LongType], "bigint")
     kind = item_sids.type_of("item_id").simpleString()
     if kind != events.schema["item_id"].dataType.simpleString():
         raise TableError(

@@ -1,7 +1,7 @@
 """Tables of ours: created with their invariants, replaced or appended to in one commit."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +12,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 
 from semantic_ids.errors import TableError
-from semantic_ids.spark.sources import is_delta, is_path, locate
+from semantic_ids.spark.sources import is_delta, is_path, locate, opening
 
 __all__ = ["Commit", "Output"]
+
+_ROW_CHANGES = ("WRITE", "DELETE", "UPDATE", "MERGE", "RESTORE", "TRUNCATE", "REPLACE", "STREAMING")
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,18 @@ class Output:
 
     def check(self, spark: SparkSession) -> None:
         """Refuse a table that stands here with other columns or is none of ours."""
+        with opening(self.name, self.table):
+            if self.exists(spark):
+                self._require_ours(self._open(spark))
+            else:
+                self._require_vacant(spark)
+
+    def _open(self, spark: SparkSession) -> DeltaTable:
         if is_path(self.table):
-            if not is_delta(spark, self.name, self.table):
-                _require_vacant(spark, self.name, self.table)
-                return
-            existing = DeltaTable.forPath(spark, locate(spark, self.table))
-        elif spark.catalog.tableExists(self.table):
-            existing = DeltaTable.forName(spark, self.table)
-        else:
-            return
+            return DeltaTable.forPath(spark, locate(spark, self.table))
+        return DeltaTable.forName(spark, self.table)
+
+    def _require_ours(self, existing: DeltaTable) -> None:
         found = {f.name: f.dataType.simpleString() for f in existing.toDF().schema}
         wanted = {f.name: f.dataType.simpleString() for f in self.schema}
         if found != wanted:
@@ -66,6 +71,20 @@ class Output:
                     f"{self.name}: the table {self.table!r} has {name}={kept.get(name)}; "
                     f"this job writes {value}"
                 )
+
+    def _require_vacant(self, spark: SparkSession) -> None:
+        if not is_path(self.table):
+            schema = self.table.rpartition(".")[0]
+            if schema and not spark.catalog.databaseExists(schema):
+                raise TableError(f"{self.name}: the catalogue has no schema {schema!r}")
+            return
+        found = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
+        try:
+            files = found.load(locate(spark, self.table))
+        except AnalysisException:
+            return
+        if files.select("path").head(1):
+            raise TableError(f"{self.name}: {self.table!r} holds files that are not a Delta table")
 
     def create(self, spark: SparkSession) -> DeltaTable:
         """Create the table, invariants included, in one commit; leave a standing one alone."""
@@ -87,16 +106,17 @@ class Output:
             return is_delta(spark, self.name, self.table)
         return bool(spark.catalog.tableExists(self.table))
 
-    def last_commit(self, spark: SparkSession, key: str) -> Commit | None:
-        """Find the newest commit that did the work `key`."""
+    def commits(self, spark: SparkSession) -> Iterator[Commit]:
+        """Give our commits, newest first, back to where somebody else changed rows."""
         if not self.exists(spark):
-            return None
-        history = self.create(spark).history().where("userMetadata is not null")
-        for row in history.orderBy(F.desc("version")).select("userMetadata").toLocalIterator():
-            said = _parse(row["userMetadata"])
-            if said.get("key") == key:
-                return Commit(key, said["inputs"], said["rows"])
-        return None
+            return
+        history = self._open(spark).history().orderBy(F.desc("version"))
+        for row in history.select("operation", "userMetadata").toLocalIterator():
+            said = _parse(row["userMetadata"] or "")
+            if "key" in said:
+                yield Commit(said["key"], said["inputs"], said["rows"])
+            elif row["operation"].startswith(_ROW_CHANGES):
+                return
 
     def replace(self, rows: DataFrame, where: str | None, commit: Commit) -> None:
         """Put rows in place of those that meet a condition (all, if none), in one commit."""
@@ -120,19 +140,6 @@ class Output:
             writer.save(place)
         else:
             writer.saveAsTable(place)
-
-
-def _require_vacant(spark: SparkSession, name: str, path: str) -> None:
-    try:
-        files = (
-            spark.read.format("binaryFile")
-            .option("recursiveFileLookup", "true")
-            .load(locate(spark, path))
-        )
-    except AnalysisException:
-        return
-    if files.select("path").head(1):
-        raise TableError(f"{name}: {path!r} holds files that are not a Delta table")
 
 
 def _parse(text: str) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     DataType,
@@ -103,7 +103,7 @@ def quantize(items: Source, codebook: Codebook, *, binary_dtype: str) -> DataFra
         for batch in batches:
             yield _quantize_batch(batch, shared.value, binary_dtype)
 
-    columns = items.rows.select(F.col("item_id").cast(item_id), collection)
+    columns = items.rows.select(F.col("item_id").cast(item_id), items.column(collection))
     schema = f"item_id {item_id.simpleString()}, sid bigint, reason string"
     return _reject_duplicates(columns.mapInArrow(to_sids, schema))
 
@@ -160,9 +160,9 @@ def replace_sids(
     codebook_id = codebook.codebook_id
     key = f"quantize_items {codebook_id}"
     inputs = {"embeddings": items.label, "binary_dtype": binary_dtype}
-    done = outputs.item_sids.last_commit(spark, key)
-    if done and done.inputs == inputs and items.version != UNVERSIONED:
-        return _summary(codebook_id, items, done.rows, "nothing to do, this version has its SIDs")
+    done = None if items.version == UNVERSIONED else _standing_rows(outputs, spark, key, inputs)
+    if done:
+        return _summary(codebook_id, items, done, "nothing to do, this version has its SIDs")
     quantized = quantize(items, codebook, binary_dtype=binary_dtype).persist(StorageLevel.DISK_ONLY)
     try:
         rows = _count_rows(items, quantized)
@@ -175,6 +175,22 @@ def replace_sids(
     finally:
         quantized.unpersist()
     return _summary(codebook_id, items, rows, f"written to {outputs.item_sids.table}")
+
+
+def _standing_rows(
+    outputs: Outputs, spark: SparkSession, key: str, inputs: Mapping[str, str]
+) -> Mapping[str, int] | None:
+    """Give the row counts of the work that stands in both tables, if these inputs gave it."""
+
+    def standing(output: Output) -> Commit | None:
+        last = next((commit for commit in output.commits(spark) if commit.key == key), None)
+        return last if last and last.inputs == inputs else None
+
+    done = standing(outputs.item_sids)
+    if done is None:
+        return None
+    no_rejects = done.rows["in"] == done.rows["out"]  # Delta commits nothing where nothing changes
+    return done.rows if no_rejects or standing(outputs.rejected_items) else None
 
 
 def _replace(output: Output, rows: DataFrame, codebook_id: str, commit: Commit) -> None:

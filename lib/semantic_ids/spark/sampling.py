@@ -56,12 +56,13 @@ def draw_sample(
     if not rows_seen:
         raise TableError(f"{source.name}: {source.location} is empty")
     place = F.xxhash64(F.col("item_id"), F.lit(seed))
-    keyed = source.rows.select(place.alias("place"), "item_id", collection)
+    vector = source.column(collection).alias("vector")
+    keyed = source.rows.select(place.alias("place"), "item_id", vector)
     drawn = (
         keyed.where(F.col("place") <= _threshold(size, rows_seen))
-        .orderBy("place", "item_id", F.xxhash64(collection))
+        .orderBy("place", "item_id", F.xxhash64("vector"))
         .limit(size)
-        .select(collection)
+        .select("vector")
         .toArrow()
         .column(0)
         .combine_chunks()

@@ -34,7 +34,7 @@ from semantic_ids.spark.events import (
 from semantic_ids.spark.outputs import Commit, Output
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.segments import SegmentLayout, pack_segments
-from semantic_ids.spark.sources import Source
+from semantic_ids.spark.sources import UNVERSIONED, Source
 
 __all__ = ["build_segments", "require_vacant_day", "segments_of", "sequences_output"]
 
@@ -89,9 +89,8 @@ def build_segments(
     """
     spark = events.rows.sparkSession
     inputs = _inputs(config, events, item_sids, codebook)
-    key = f"build_sequences {config.ds or 'all'}"
-    done = output.last_commit(spark, key)
-    if done and done.inputs == inputs:
+    done = _last_build(spark, output, config.ds)
+    if done and done.inputs == inputs and UNVERSIONED not in (events.version, item_sids.version):
         return _summary(inputs, done.rows, "nothing to do, these events are packed already")
     layout = SegmentLayout(
         codebook.width, event_dtypes(events, config.event_columns), config.max_segment_events
@@ -119,10 +118,22 @@ def build_segments(
         rows |= {f"rejected: {reason}": n for reason, n in counts.rejected.items()}
         output.create(spark)
         where = f"ds = '{ds}'" if config.ds else None
-        output.replace(segments, where, Commit(key, inputs, rows))
+        output.replace(segments, where, Commit(_key(config.ds), inputs, rows))
     finally:
         segments.unpersist()
     return _summary(inputs, rows, f"packed into {n_segments:,} segments of {output.table}")
+
+
+def _key(ds: datetime.date | None) -> str:
+    return f"build_sequences {ds or 'all'}"
+
+
+def _last_build(spark: SparkSession, output: Output, ds: datetime.date | None) -> Commit | None:
+    """Find the build that a run would repeat, unless a later one wrote over it or beside it."""
+    for commit in output.commits(spark):
+        if ds is None or commit.key in (_key(ds), _key(None)):
+            return commit if commit.key == _key(ds) else None
+    return None
 
 
 def _inputs(

@@ -2,19 +2,21 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
 from semantic_ids.errors import TableError, nearest
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 
-__all__ = ["UNVERSIONED", "Source", "is_delta", "is_path", "locate", "open_source"]
+__all__ = ["UNVERSIONED", "Source", "is_delta", "is_path", "locate", "open_source", "opening"]
 
 
 UNVERSIONED = "unversioned"
@@ -40,6 +42,11 @@ class Source:
             hint = nearest(column, self.rows.columns)
             raise TableError(f"{self.name}: {self.location} has no column {column!r}; {hint}")
         return self.rows.schema[column].dataType
+
+    def column(self, name: str) -> Column:
+        """Give a column by its very name, whatever characters are in it."""
+        self.type_of(name)
+        return F.col(f"`{name.replace('`', '``')}`")
 
     def require(self, column: str, types: Sequence[type[DataType]], rule: str) -> DataType:
         """Give a column's type if it is one of those allowed."""
@@ -82,8 +89,26 @@ def open_source(spark: SparkSession, name: str, table: str) -> Source:
     TableError
         If there is no such table.
     """
-    if not is_path(table):
-        return _open_catalogue(spark, name, table)
+    with opening(name, table):
+        return (_open_path if is_path(table) else _open_catalogue)(spark, name, table)
+
+
+@contextmanager
+def opening(name: str, table: str) -> Iterator[None]:
+    """Say in one sentence that Spark cannot open a table, and why.
+
+    Raises
+    ------
+    TableError
+        In place of what Spark raises.
+    """
+    try:
+        yield
+    except SPARK_ERRORS as error:
+        raise TableError(f"{name}: {table!r} cannot be opened: {sentence_of(error)}") from None
+
+
+def _open_path(spark: SparkSession, name: str, table: str) -> Source:
     path = locate(spark, table)
     if is_delta(spark, name, table):
         version = _latest(DeltaTable.forPath(spark, path))
@@ -91,11 +116,13 @@ def open_source(spark: SparkSession, name: str, table: str) -> Source:
         return Source(name, path, f"delta:{version}", rows)
     try:
         rows = spark.read.parquet(path)
-    except AnalysisException as error:
-        if error.getCondition() == "PATH_NOT_FOUND":
+    except SPARK_ERRORS as error:
+        condition = error.getCondition() if isinstance(error, AnalysisException) else None
+        if condition == "PATH_NOT_FOUND":
             raise TableError(f"{name}: there is no table at {table!r}") from None
+        why = "no Parquet" if condition == "UNABLE_TO_INFER_SCHEMA" else sentence_of(error)
         rule = "must be a Delta table or a Parquet file or folder"
-        raise TableError(f"{name}: {table!r} {rule}") from None
+        raise TableError(f"{name}: {table!r} {rule}, found {why}") from None
     return Source(name, path, _files_version(spark, rows), rows)
 
 
@@ -103,6 +130,8 @@ def _open_catalogue(spark: SparkSession, name: str, table: str) -> Source:
     if not spark.catalog.tableExists(table):
         rule = "a path must hold a slash, such as ./tables"
         raise TableError(f"{name}: the catalogue has no table {table!r} ({rule})")
+    if spark.catalog.getTable(table).tableType in ("VIEW", "TEMPORARY"):
+        return Source(name, table, UNVERSIONED, spark.read.table(table))
     try:
         version = _latest(DeltaTable.forName(spark, table))
     except AnalysisException:
@@ -114,10 +143,8 @@ def _open_catalogue(spark: SparkSession, name: str, table: str) -> Source:
 
 def is_delta(spark: SparkSession, name: str, path: str) -> bool:
     """Say whether a Delta table stands at a path."""
-    try:
+    with opening(name, path):
         return bool(DeltaTable.isDeltaTable(spark, locate(spark, path)))
-    except Exception as error:
-        raise TableError(f"{name}: {path!r} cannot be opened: {error}") from None
 
 
 def _latest(table: DeltaTable) -> int:
