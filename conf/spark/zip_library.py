@@ -1,6 +1,6 @@
 """Zip the library for `--py-files`, and print the path: its name is a hash of what it holds.
 
-    python conf/spark/zip_library.py LIB FOLDER
+python conf/spark/zip_library.py LIB FOLDER
 """
 
 import hashlib

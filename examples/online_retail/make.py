@@ -1,6 +1,6 @@
 """Make items.parquet and events.parquet from the full data set: float16 embeddings, zstd.
 
-    python examples/online_retail/make.py ../shared/data/online_retail
+python examples/online_retail/make.py ../shared/data/online_retail
 """
 
 import sys

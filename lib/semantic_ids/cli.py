@@ -136,7 +136,8 @@ def _fail(job: str, error: Exception, verbose: bool) -> int:
     if verbose:
         log.exception("%s failed", job)
     hint = "" if verbose or isinstance(error, SemanticIdsError) else " (--verbose shows the trace)"
-    sys.stderr.write(f"{job}: error: {_sentence(error)}{hint}\n")
+    sentence = " ".join(_sentence(error).splitlines())
+    sys.stderr.write(f"{job}: error: {sentence}{hint}\n")
     return error.exit_code if isinstance(error, SemanticIdsError) else EXIT_FAILURE
 
 
