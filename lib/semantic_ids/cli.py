@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from semantic_ids.config import JobConfig, load_config, to_yaml
@@ -181,3 +182,5 @@ def _field_help(field: Any) -> str:
 def _log_to_stderr(verbose: bool) -> None:
     logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     log.setLevel(logging.DEBUG if verbose else logging.INFO)
+    # pyspark prints the Java trace of errors that we handle
+    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = not verbose

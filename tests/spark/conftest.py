@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable
 
 from semantic_ids.codebook import CodebookSpec, encode, fit
 from semantic_ids.spark.sources import open_source
@@ -85,7 +84,7 @@ def source(spark, save):
 
 
 @pytest.fixture
-def arrow_conf(spark):
+def spark_conf(spark):
     """Set a Spark setting for one test."""
     kept = {}
 
@@ -99,19 +98,3 @@ def arrow_conf(spark):
             spark.conf.unset(key)
         else:
             spark.conf.set(key, value)
-
-
-def embeddings(ids, vectors, kind=None) -> pa.Table:
-    """Give a table of item_id and text: lists of float unless another Arrow type is asked for."""
-    kind = kind or pa.list_(pa.float32())
-    return pa.table({"item_id": ids, "text": pa.array(list(vectors), kind)})
-
-
-def read_delta(path) -> pa.Table:
-    """Read a Delta table without Spark."""
-    return DeltaTable(str(path)).to_pyarrow_dataset().to_table()
-
-
-def versions(path) -> int:
-    """Give the newest version of a Delta table."""
-    return DeltaTable(str(path)).version()

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from conftest import embeddings, read_delta, versions
+from delta_tables import embeddings, read_delta, version_of
 from deltalake import DeltaTable
 
 from semantic_ids.codebook import encode, null_sid, sids_to_bytes
@@ -27,9 +27,9 @@ def quantized(source, codebook):
 
 @pytest.mark.parametrize("partitions", [1, 3, 8])
 def test_quantize_equals_encode_whatever_the_partitioning(
-    source, items, codebook, expected_sids, arrow_conf, partitions
+    source, items, codebook, expected_sids, spark_conf, partitions
 ):
-    arrow_conf("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    spark_conf("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
     found = quantized(source(embeddings(items.ids, items.vectors), partitions=partitions), codebook)
     assert found == {item_id: (sid, None) for item_id, sid in expected_sids.items()}
 
@@ -58,9 +58,9 @@ def test_every_bad_row_is_rejected_with_its_reason_and_none_is_lost(
         ("nan", "the embedding holds a null, NaN, infinity or too large a value"),
         ("hole", "the embedding holds a null, NaN, infinity or too large a value"),
     }
-    before = versions(outputs.item_sids.table), versions(outputs.rejected_items.table)
+    before = version_of(outputs.item_sids.table), version_of(outputs.rejected_items.table)
     assert "nothing to do" in replace(items_source, codebook, **options).message
-    assert (versions(outputs.item_sids.table), versions(outputs.rejected_items.table)) == before
+    assert (version_of(outputs.item_sids.table), version_of(outputs.rejected_items.table)) == before
 
 
 @pytest.mark.parametrize("kind", [pa.list_(pa.float64()), "float32", "float16"])

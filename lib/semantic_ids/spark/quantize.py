@@ -18,7 +18,7 @@ from pyspark.sql.types import (
 )
 
 from semantic_ids.codebook import Codebook, encode
-from semantic_ids.errors import SemanticIdsError
+from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.job_configs import QuantizeItems
 from semantic_ids.spark.outputs import Commit, Output
 from semantic_ids.spark.runs import RunSummary
@@ -103,7 +103,8 @@ def quantize(items: Source, codebook: Codebook, *, binary_dtype: str) -> DataFra
         for batch in batches:
             yield _quantize_batch(batch, shared.value, binary_dtype)
 
-    columns = items.rows.select(F.col("item_id").cast(item_id), items.column(collection))
+    vector = items.column(collection).alias("vector")
+    columns = items.rows.select(F.col("item_id").cast(item_id), vector)
     schema = f"item_id {item_id.simpleString()}, sid bigint, reason string"
     return _reject_duplicates(columns.mapInArrow(to_sids, schema))
 
@@ -153,6 +154,8 @@ def replace_sids(
 
     Raises
     ------
+    TableError
+        If no row can be quantised; what stands is kept then.
     SemanticIdsError
         If rows in differ from SIDs + rejects; nothing is written then.
     """
@@ -208,6 +211,11 @@ def _count_rows(items: Source, quantized: DataFrame) -> dict[str, int]:
         raise SemanticIdsError(
             f"{items.name}: {rows['in']} rows in must equal SIDs + rejects, "
             f"got {rows['out']} + {sum(by_reason.values())}"
+        )
+    if not rows["out"]:
+        why = "; ".join(f"{reason}: {n:,} rows" for reason, n in sorted(by_reason.items()))
+        raise TableError(
+            f"{items.name}: {items.location} must hold a row to quantise, got {why or 'no rows'}"
         )
     return rows | {f"rejected: {reason}": n for reason, n in sorted(by_reason.items())}
 
