@@ -86,7 +86,11 @@ def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str
     try:
         return config_type.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(_sentence(config_type, error.errors()[0])) from None
+        found = error.errors()
+        unknown = [
+            each for each in found if each["type"] == "extra_forbidden"
+        ]  # often a misspelling
+        raise ConfigError(_sentence(config_type, (unknown or found)[0])) from None
 
 
 def to_yaml(config: JobConfig) -> str:
