@@ -125,6 +125,7 @@ class Output:
             .write.format("delta")
             .mode("overwrite")
             .option("compression", "zstd")
+            .option("partitionOverwriteMode", "static")  # whatever the cluster's default
             .option("userMetadata", commit.to_json())
         )
         self._save(rows.sparkSession, writer.option("replaceWhere", where) if where else writer)

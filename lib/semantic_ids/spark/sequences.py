@@ -102,7 +102,7 @@ def build_segments(
     joined = join_sids(selected, item_sids, codebook.codebook_id)
     counts = count_events(selected, joined, keep_missing=keep_missing)
     ds = config.ds or counts.newest_day
-    if ds is None:
+    if ds is None or not (config.ds or counts.rows_packed):
         raise TableError(f"events: {events.location} has no event to pack: {counts.rejected}")
     segments = segments_of(
         joined,

@@ -19,15 +19,17 @@ _NO_SPACE = re.compile(r"No space left on device")
 def open_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """Open the session that spark-submit configured, or one with the settings given.
 
-    Two settings belong to the format of our tables and do not come from a profile: days are UTC
-    days, and a task writes its few partitions side by side instead of sorting its rows again,
-    which could disturb the order within a file.
+    Three settings belong to the format of our tables and do not come from a profile: days are UTC
+    days, timestamps are microseconds in Parquet too, for every reader (Spark's default holds only
+    the years 1678 to 2262 for some), and a task writes its few partitions side by side instead of
+    sorting its rows again, which could disturb the order within a file.
     """
     builder = SparkSession.builder.appName(app_name)
     for key, value in (settings or {}).items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
     spark.conf.set("spark.sql.session.timeZone", "UTC")
+    spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     spark.conf.set("spark.sql.maxConcurrentOutputFileWriters", "16")
     return spark
 
