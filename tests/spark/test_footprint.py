@@ -347,10 +347,10 @@ def test_embeddings_of_other_items_are_refused(spark, shop, tmp_path):
 def test_sids_of_several_codebooks_need_sequences_to_say_which(spark, shop, broken, tmp_path):
     two = broken(
         "item_sids",
-        lambda rows: rows.union(rows.withColumn("codebook_id", F.lit("another"))),
+        lambda rows: rows.union(rows.withColumn("codebook_id", F.lit("later"))),
     )
     given = {"events": shop / "events", "item_sids": two, "sample_events": 100}
-    with pytest.raises(TableError, match=r"holds SIDs of codebooks .* and another; give sequences"):
+    with pytest.raises(TableError, match=r"holds SIDs of codebooks .* and later; give sequences"):
         audit(spark, tmp_path / "report", **given)
     _, values = audit(spark, tmp_path / "report", sequences=shop / "sequences", **given)
     assert values["sample"]["events"] >= 100
