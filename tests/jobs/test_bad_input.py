@@ -1,14 +1,18 @@
-"""Bad input to a job: one sentence with field, rule and value, exit code 2, nothing written."""
+"""Bad input to a job: exit code 2, one sentence with field, rule and value, nothing written."""
 
+import re
 import runpy
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from semantic_ids import job_configs
 from semantic_ids.cli import run_job
+from semantic_ids.codebook import CodebookSpec, fit
+from semantic_ids.spark.codebooks import append_codebook, codebooks_output
 
 pytestmark = pytest.mark.spark
 
@@ -18,112 +22,235 @@ CONFIGS = {
     "build_sequences": job_configs.BuildSequences,
     "audit_footprint": job_configs.AuditFootprint,
 }
+DIM = 4
+FLOATS = pa.list_(pa.float32())
+
+
+@pytest.fixture(scope="module")
+def shop(spark, tmp_path_factory):
+    """Give a folder of good and of bad tables; nobody writes to it."""
+    folder = tmp_path_factory.mktemp("shop")
+    rng = np.random.default_rng(0)
+    ids = [f"i{number}" for number in range(40)]
+    vectors = list(rng.normal(size=(40, DIM)).astype(np.float32))
+    codebook = fit(np.array(vectors), CodebookSpec([{"ternary": 5}]), collection="text")
+    codebooks = codebooks_output(f"{folder}/codebooks")
+    append_codebook(spark, codebooks, codebook=codebook, name="text", lineage={}, metrics={})
+    tampered = spark.read.format("delta").load(f"{folder}/codebooks")
+    tampered.selectExpr(
+        *(name for name in tampered.columns if name != "payload"),
+        "concat(substring(payload, 1, length(payload) - 1), X'7F') as payload",
+    ).write.format("delta").save(f"{folder}/tampered")
+
+    tables = {
+        "items": {"item_id": ids, "text": pa.array(vectors, FLOATS), "other": vectors},
+        "no_items": {"item_id": pa.array([], pa.string()), "text": pa.array([], FLOATS)},
+        "no_vectors": {"item_id": ids, "text": pa.array([None] * 40, FLOATS)},
+        "short": {"item_id": ids, "text": pa.array([v[:3] for v in vectors], FLOATS)},
+        "same": {"item_id": ids, "text": pa.array([vectors[0]] * 40, FLOATS)},
+        "texts": {"item_id": ids, "text": ids},
+        "numbers": {"item_id": ids, "text": list(range(40))},
+        "float_ids": {"item_id": list(map(float, range(40))), "text": pa.array(vectors, FLOATS)},
+        "no_ids": {"sku": ids, "text": pa.array(vectors, FLOATS)},
+        "item_sids": {
+            "item_id": ids,
+            "sid": list(range(40)),
+            "codebook_id": [codebook.codebook_id] * 40,
+        },
+        "other_sids": {"item_id": ids, "sid": list(range(40)), "codebook_id": ["other"] * 40},
+        "number_sids": {
+            "item_id": list(range(40)),
+            "sid": list(range(40)),
+            "codebook_id": [codebook.codebook_id] * 40,
+        },
+        "double_sids": {
+            "item_id": ids[:20] * 2,
+            "sid": list(range(40)),
+            "codebook_id": [codebook.codebook_id] * 40,
+        },
+        "events": events_of(ids),
+        "no_events": {
+            name: pa.array([], pa.array(column).type) for name, column in events_of(ids).items()
+        },
+        "text_times": events_of(ids) | {"timestamp": ["2011-12-09"] * 40},
+        "strange": events_of([f"z{number}" for number in range(40)]),
+    }
+    for name, columns in tables.items():
+        (folder / name).mkdir()
+        pq.write_table(pa.table(columns), folder / name / "part.parquet")
+    spark.createDataFrame([], "item_id string, text array<float>").write.format("delta").save(
+        f"{folder}/no_items_delta"
+    )
+    (folder / "nothing").mkdir()
+    (folder / "notes").mkdir()
+    (folder / "notes" / "notes.csv").write_text("item_id,text\n" * 10)
+    return folder
+
+
+def events_of(ids):
+    return {
+        "user_id": pa.array(range(40), pa.int64()),
+        "item_id": ids,
+        "timestamp": pa.array(range(40), pa.timestamp("us")),
+        "basket": ids,
+        "price": pa.array([1.5] * 40),
+        "n_events": pa.array(range(40), pa.int32()),
+        "codebook_id": pa.array(range(40), pa.int32()),
+        "tags": pa.array([[("a", 1)]] * 40, pa.map_(pa.string(), pa.int32())),
+    }
 
 
 @pytest.fixture
-def job(spark, root, tmp_path, capsys):
-    """Run a job on the example with some overrides; its outputs go to a folder of the test."""
+def job(spark, root, shop, tmp_path, capfd):
+    """Run a job on the shop with some overrides; its outputs go to a folder of the test."""
 
-    def run(name: str, *overrides: str) -> tuple[int, str]:
-        example = root / "examples" / "online_retail"
-        tables = {
-            "embeddings": example / "items.parquet",
-            "events": example / "events.parquet",
-            **{table: tmp_path / "out" / table for table in ("codebooks", "item_sids")},
-            **{table: tmp_path / "out" / table for table in ("rejected_items", "sequences")},
-            "runs": tmp_path / "out" / "runs",
+    def run(name: str, *overrides: str) -> tuple[int, list[str]]:
+        out = tmp_path / "out"
+        values = {
+            "embeddings": shop / "items",
+            "codebooks": out / "codebooks" if name == "fit_codebook" else shop / "codebooks",
+            "collection": "text",
+            "name": "text",
+            "codebook": "text",
+            "spec": "{stages: [ternary: 5], rounds: 0}",
+            "events": shop / "events",
+            "item_sids": shop / "item_sids" if name != "quantize_items" else out / "item_sids",
+            "rejected_items": out / "rejected_items",
+            "sequences": out / "sequences",
+            "runs": out / "runs",
+            "report.folder": out / "report",
         }
         keys = CONFIGS[name].model_fields
-        places = [f"{table}={place}" for table, place in tables.items() if table in keys]
-        config = str(root / "conf" / f"{name}.yaml")
+        arguments = [f"{k}={v}" for k, v in values.items() if k.split(".")[0] in keys]
         prepare = runpy.run_path(str(root / "jobs" / f"{name}.py"))["prepare"]
-        code = run_job(CONFIGS[name], prepare, ["--config", config, *places, *overrides])
-        return code, "".join(capsys.readouterr().err.splitlines()[-1:])
+        capfd.readouterr()
+        code = run_job(
+            CONFIGS[name], prepare, [*arguments, *(o.format(shop=shop, out=out) for o in overrides)]
+        )
+        return code, capfd.readouterr().err.splitlines()
 
     return run
 
 
-def rows_of(path: Path, **columns: pa.Array) -> str:
-    pq.write_table(pa.table(columns), path)
-    return str(path)
+FIT, QUANTIZE, BUILD, AUDIT = CONFIGS
+CASES = [
+    # configuration
+    (FIT, "colection=text", r"colection: unknown key, did you mean 'collection'\?"),
+    (FIT, "spec={{stages: [tenary: 5]}}", r"spec: unknown stage kind 'tenary', did you mean 'tern"),
+    (FIT, "spec={{stages: [ternary: 99]}}", r"spec: stages must fit in 8 bytes, got 20"),
+    (FIT, "sample_size=many", r"sample_size: input should be a valid integer, got 'many'"),
+    (FIT, "holdout=1.5", r"holdout: input should be less than 1, got 1.5"),
+    (FIT, "--config={shop}/absent.yaml", r"config: there is no file '.*absent.yaml'"),
+    (FIT, "--config={shop}/notes/notes.csv", r"config: '.*notes.csv' must hold key: value lines"),
+    (QUANTIZE, "rejected_items={out}/item_sids", r"must be another table than"),
+    (BUILD, "ds=yesterday", r"ds: must be a date such as 2011-12-09, got 'yesterday'"),
+    (BUILD, "ds=2011-02-30", r"ds: '2011-02-30' is not valid YAML: day is out of range"),
+    (BUILD, "missing_items=keep", r"missing_items: input should be 'drop' or 'null_sid', got 'ke"),
+    (AUDIT, "sample_events=0", r"sample_events: input should be greater than 0, got 0"),
+    # tables that are not there, or are none
+    (FIT, "embeddings={shop}/absent", r"embeddings: there is no table at '.*/absent'"),
+    (FIT, "embeddings=absent", r"embeddings: the catalogue has no table 'absent'"),
+    (FIT, "embeddings=absent-shop", r"embeddings: 'absent-shop' cannot be opened: "),
+    (FIT, "embeddings={shop}/nothing", r"embeddings: .* must be a Delta table or a Parquet file"),
+    (FIT, "embeddings={shop}/notes", r"embeddings: .* must be a Delta table or a Parquet file"),
+    (FIT, "embeddings=s4://shop/items", r"embeddings: 's4://shop/items' cannot be opened: "),
+    (QUANTIZE, "codebooks={shop}/absent", r"codebooks: there is no table at '.*/absent'"),
+    (
+        QUANTIZE,
+        "codebooks={shop}/events",
+        r"codebooks: column 'codebook_id' must be string, got int",
+    ),
+    (BUILD, "item_sids={shop}/items", r"item_sids: .* has no column '(codebook_id|sid)'"),
+    (BUILD, "events={shop}/items", r"events: .* has no column '(user_id|timestamp)'"),
+    (AUDIT, "sequences={shop}/absent", r"sequences: there is no table at '.*/absent'"),
+    # columns
+    (FIT, "collection=txt", r"embeddings: .* has no column 'txt'; did you mean 'text'\?"),
+    (FIT, "embeddings={shop}/texts", r"column 'text' must be array<float>.*, got string"),
+    (FIT, "embeddings={shop}/numbers", r"column 'text' must be array<float>.*, got bigint"),
+    (QUANTIZE, "embeddings={shop}/texts", r"column 'text' must be array<float>.*, got string"),
+    (QUANTIZE, "embeddings={shop}/float_ids", r"'item_id' must be bigint or string, got double"),
+    (QUANTIZE, "embeddings={shop}/no_ids", r"embeddings: .* has no column 'item_id'"),
+    (BUILD, "events={shop}/text_times", r"column 'timestamp' must be timestamp, got string"),
+    (BUILD, "event_columns=[basket]", r"event_columns: 'basket' must be of a boolean, integer or"),
+    (BUILD, "event_columns=[prize]", r"events: .* has no column 'prize'; did you mean 'price'\?"),
+    (BUILD, "event_columns=[n_events]", r"event_columns: 'n_events' must be a name that"),
+    (BUILD, "event_columns=[codebook_id]", r"event_columns: 'codebook_id' must be a name that"),
+    (BUILD, "tie_break=[baskets]", r"events: .* has no column 'baskets'; did you mean 'basket'\?"),
+    (BUILD, "tie_break=[tags]", r"column 'tags' must be of a type that orders events, got map"),
+    (BUILD, "item_sids={shop}/number_sids", r"events: item_id must be bigint as in .*, got string"),
+    # values
+    (FIT, "embeddings={shop}/no_items", r"embeddings: .* is empty"),
+    (FIT, "embeddings={shop}/no_items_delta", r"embeddings: .* is empty"),
+    (FIT, "embeddings={shop}/no_vectors", r"embeddings: no row of 'text' holds an embedding"),
+    (FIT, "sample_size=5", r"holdout: |ternary: 5 needs at least as many rows, got 4"),
+    (FIT, "sample_size=1", r"holdout: 0.1 of 1 valid rows must leave rows to fit"),
+    (QUANTIZE, "embeddings={shop}/no_items", r"embeddings: .* must hold a row to quantise, got no"),
+    (QUANTIZE, "embeddings={shop}/no_items_delta", r"must hold a row to quantise, got no rows"),
+    (QUANTIZE, "embeddings={shop}/short", r"must have 4 values, got 3 values: 40 rows"),
+    (BUILD, "events={shop}/no_events", r"events: .* has no event to pack"),
+    (BUILD, "events={shop}/strange", r"events: .* has no event to pack: .*the item has no SID"),
+    (BUILD, "item_sids={shop}/other_sids", r"item_sids: .* has no SID of codebook "),
+    (BUILD, "item_sids={shop}/double_sids", r"item_sids: an item must have one SID, got "),
+    # codebooks
+    (QUANTIZE, "codebook=txt", r"codebook: .* has no codebook named 'txt'"),
+    (QUANTIZE, "codebook=x' OR '1'='1", r"codebook: .* has no codebook named"),
+    (QUANTIZE, f"codebook={'f' * 32}", r"codebook: .* has no codebook_id 'f{32}'"),
+    (QUANTIZE, "codebooks={shop}/tampered", r"codebook bytes are damaged"),
+    (BUILD, "codebooks={shop}/tampered", r"codebook bytes are damaged"),
+    # outputs
+    (FIT, "codebooks={shop}/item_sids", r"codebooks: '.*' holds files that are not a Delta table"),
+    (FIT, "codebooks={shop}/no_items_delta", r"codebooks: the table .* has columns item_id string"),
+    (FIT, "codebooks=no_such_schema.c", r"codebooks: the catalogue has no schema 'no_such_schema'"),
+    (FIT, "runs={shop}/no_items_delta", r"runs: the table .* has columns item_id string"),
+    (QUANTIZE, "item_sids={shop}/notes", r"item_sids: '.*' holds files that are not a Delta table"),
+    (QUANTIZE, "item_sids={shop}/no_items_delta", r"item_sids: the table .* has columns item_id"),
+    (BUILD, "sequences={shop}/no_items_delta", r"sequences: the table .* has columns item_id"),
+]
 
 
 @pytest.mark.parametrize(
     ("name", "override", "sentence"),
-    [
-        ("fit_codebook", "embeddings=./absent", "embeddings: there is no table at './absent'"),
-        ("fit_codebook", "embeddings=absent", "embeddings: the catalogue has no table 'absent'"),
-        ("fit_codebook", "collection=text_embeding", "did you mean 'text_embedding'?"),
-        ("fit_codebook", "collection=description", "must be array<float>, array<double> or binary"),
-        ("fit_codebook", "sample_size=20", "ternary"),
-        ("fit_codebook", "sample_size=many", "sample_size: "),
-        (
-            "fit_codebook",
-            "spec={stages: [ternary: 99]}",
-            "got 20: the last stage would fit with ternary: 39",
-        ),
-        ("fit_codebook", "spec={stages: [tenary: 9]}", "ternary"),
-        ("fit_codebook", "holdout=1.5", "holdout: "),
-        ("quantize_items", "codebooks=./absent", "codebooks: there is no table at './absent'"),
-        ("build_sequences", "ds=yesterday", "ds: "),
-        ("build_sequences", "missing_items=keep", "missing_items: "),
-        ("audit_footprint", "sequences=./absent", "sequences: there is no table at './absent'"),
-    ],
+    CASES,
+    ids=[f"{name} {override}" for name, override, _ in CASES],
 )
-def test_it_ends_in_one_sentence_and_nothing_is_written(job, tmp_path, name, override, sentence):
-    code, said = job(name, override)
-    assert code == 2, said
-    assert said.startswith(f"{name}: error: ")
-    assert sentence in said
+def test_it_ends_in_one_sentence_and_nothing_is_written(
+    job, shop, tmp_path, name, override, sentence
+):
+    before = sorted(shop.rglob("*"))
+    code, lines = job(name, override)
+    assert (code, len(lines)) == (2, 1), lines
+    assert lines[0].startswith(f"{name}: error: ")
+    assert re.search(sentence, lines[0]), lines[0]
+    assert "--verbose" not in lines[0]
     assert not (tmp_path / "out").exists()
+    assert sorted(shop.rglob("*")) == before
 
 
-def test_an_empty_table_is_refused(job, tmp_path):
-    empty = rows_of(
-        tmp_path / "empty.parquet",
-        item_id=pa.array([], pa.string()),
-        text_embedding=pa.array([], pa.binary()),
-    )
-    assert job("fit_codebook", f"embeddings={empty}") == (
-        2,
-        f"fit_codebook: error: embeddings: file:{empty} is empty",
-    )
-    assert not (tmp_path / "out").exists()
+def test_items_that_are_all_alike_end_in_a_codebook_or_in_a_sentence(job):
+    code, lines = job("fit_codebook", "embeddings={shop}/same")
+    assert code in (0, 2), lines
+    assert len(lines) <= 1
 
 
-def test_an_output_with_another_schema_is_refused_and_left_alone(job, spark, tmp_path):
-    path = tmp_path / "out" / "codebooks"
-    spark.range(3).write.format("delta").save(str(path))
-    before = sorted(path.rglob("*"))
-    code, said = job("fit_codebook")
+def test_a_failed_run_has_a_row_where_runs_stand(job, spark, tmp_path):
+    assert job("fit_codebook")[0] == 0
+    code, lines = job("fit_codebook", "embeddings={shop}/no_items")
     assert code == 2
-    assert "has columns id bigint; this job writes codebook_id string" in said
-    assert sorted(path.rglob("*")) == before
+    rows = spark.read.format("delta").load(f"{tmp_path}/out/runs").orderBy("started_at").collect()
+    assert [row["status"] for row in rows] == ["succeeded", "failed"]
+    assert lines == [f"fit_codebook: error: {rows[1]['message']}"]
+    assert Path(f"{tmp_path}/out/codebooks").is_dir()
 
 
-def test_a_codebook_that_is_unknown_or_damaged_is_refused(job, spark, tmp_path):
-    assert job("fit_codebook", "spec={stages: [ternary: 8], rounds: 0}", "sample_size=300")[0] == 0
-    absent = "f" * 32
-    code, said = job("quantize_items", f"codebook={absent}")
-    assert (code, f"has no codebook_id '{absent}'" in said) == (2, True), said
-    codebooks = f"delta.`{tmp_path}/out/codebooks`"
-    spark.sql(f"update {codebooks} set payload = substring(payload, 1, length(payload) - 1)")
-    code, said = job("quantize_items")
-    assert code == 2, said
-    assert not (tmp_path / "out" / "item_sids").exists()
+def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(job, tmp_path):
+    assert job("build_sequences", "--dry-run") == (0, [])
+    code, lines = job("build_sequences", "--dry-run", "event_columns=[basket]")
+    assert (code, len(lines)) == (2, 1)
+    assert not (tmp_path / "out").exists()
 
 
-def test_event_columns_must_be_there_and_of_a_fixed_width(job, spark, tmp_path):
-    quick = "spec={stages: [ternary: 8], rounds: 0}"
-    assert job("fit_codebook", quick, "sample_size=300")[0] == 0
-    assert job("quantize_items")[0] == 0
-    code, said = job("build_sequences", "event_columns=[basket_id]")
-    assert (code, "'basket_id' must be of a boolean, integer or floating type" in said) == (2, True)
-    code, said = job("build_sequences", "tie_break=[basket]")
-    assert (code, "has no column 'basket'" in said) == (2, True), said
-    events = pq.read_table(Path(__file__).parents[2] / "examples/online_retail/events.parquet")
-    numbers = events.slice(0, 9).set_column(1, "item_id", pa.array(range(9), pa.int64()))
-    pq.write_table(numbers, tmp_path / "numbers.parquet")
-    code, said = job("build_sequences", f"events={tmp_path}/numbers.parquet")
-    assert (code, "item_id must be string as in" in said) == (2, True), said
-    assert not (tmp_path / "out" / "sequences").exists()
+def test_verbose_shows_the_trace_and_a_plain_run_does_not(job, caplog):
+    job("fit_codebook", "collection=txt")
+    assert "Traceback" not in caplog.text
+    job("fit_codebook", "--verbose", "collection=txt")
+    assert "Traceback" in caplog.text
