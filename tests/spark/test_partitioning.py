@@ -1,4 +1,4 @@
-"""What the jobs write does not depend on how Spark cuts the rows, and equals plain Python."""
+"""Sequences do not depend on how Spark cuts the rows, and equal plain Python."""
 
 import random
 from urllib.parse import unquote
@@ -7,75 +7,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from delta_tables import embeddings, read_delta, version_of
+from delta_tables import read_delta
 from deltalake import DeltaTable
 
-from semantic_ids.codebook import encode, null_sid, sids_to_bytes
+from semantic_ids.codebook import null_sid, sids_to_bytes
 from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.quantize import Outputs, item_sids_output, quantize, rejected_items_output
-from semantic_ids.spark.quantize import replace_sids as replace
 from semantic_ids.spark.sequences import build_segments, sequences_output
 from semantic_ids.spark.sources import open_source
 
 pytestmark = pytest.mark.spark
-
-
-def quantized(source, codebook):
-    rows = quantize(source, codebook, binary_dtype="float32").collect()
-    return {row["item_id"]: (row["sid"], row["reason"]) for row in rows}
-
-
-@pytest.mark.parametrize("partitions", [1, 3, 8])
-def test_quantize_equals_encode_whatever_the_partitioning(
-    source, items, codebook, expected_sids, spark_conf, partitions
-):
-    spark_conf("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
-    found = quantized(source(embeddings(items.ids, items.vectors), partitions=partitions), codebook)
-    assert found == {item_id: (sid, None) for item_id, sid in expected_sids.items()}
-
-
-def test_every_bad_row_is_rejected_with_its_reason_and_none_is_lost(
-    source, items, codebook, place, spark
-):
-    good = items.vectors[0].tolist()
-    vectors = [good, good, good, None, good[:-1], [*good[:-1], float("nan")], [*good[:-1], None]]
-    ids = ["a", "a", None, "null", "short", "nan", "hole"]
-    table = pa.table({"item_id": ids, "text": pa.array(vectors, pa.list_(pa.float32()))})
-    items_source = source(table)
-    outputs = Outputs(
-        item_sids_output(place(), items_source.rows.schema["item_id"].dataType),
-        rejected_items_output(place(), items_source.rows.schema["item_id"].dataType),
-    )
-    options = {"binary_dtype": "float32", "outputs": outputs, "run_id": "run"}
-    summary = replace(items_source, codebook, **options)
-    assert (summary.rows_in, summary.rows_out, summary.rows_rejected) == (7, 1, 6)
-    rejected = read_delta(outputs.rejected_items.table).to_pylist()
-    assert {(row["item_id"], row["reason"]) for row in rejected} == {
-        ("a", "another row has the same item_id"),
-        (None, "item_id is null"),
-        ("null", "the embedding is null"),
-        ("short", "the embedding must have 384 values, got 383 values"),
-        ("nan", "the embedding holds a null, NaN, infinity or too large a value"),
-        ("hole", "the embedding holds a null, NaN, infinity or too large a value"),
-    }
-    before = version_of(outputs.item_sids.table), version_of(outputs.rejected_items.table)
-    assert "nothing to do" in replace(items_source, codebook, **options).message
-    assert (version_of(outputs.item_sids.table), version_of(outputs.rejected_items.table)) == before
-
-
-@pytest.mark.parametrize("kind", [pa.list_(pa.float64()), "float32", "float16"])
-def test_every_type_of_embedding_gives_the_same_sids(source, items, codebook, kind):
-    halves = items.vectors[:20].astype(np.float16)
-    ids = list(range(20))
-    if isinstance(kind, str):
-        blobs = [row.astype(np.dtype(kind).newbyteorder("<")).tobytes() for row in halves]
-        table = pa.table({"item_id": ids, "text": pa.array(blobs, pa.binary())})
-    else:
-        table = embeddings(ids, halves.astype(np.float64), kind)
-    dtype = kind if isinstance(kind, str) else "float32"
-    rows = quantize(source(table), codebook, binary_dtype=dtype).collect()
-    expected = encode(halves.astype(np.float32), codebook).tolist()
-    assert {row["item_id"]: row["sid"] for row in rows} == dict(zip(ids, expected, strict=True))
 
 
 def tied_events(items, *, seed):
