@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import BuildSequences
 from semantic_ids.spark.codebooks import read_codebook
-from semantic_ids.spark.events import event_dtypes
+from semantic_ids.spark.events import event_dtypes, join_sids, select_events
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sequences import build_segments, require_vacant_day, sequences_output
 from semantic_ids.spark.sources import open_source
@@ -30,6 +30,8 @@ def prepare(spark: SparkSession, config: BuildSequences) -> Plan:
     user_id = id_type(events, "user_id")
     sequences = sequences_output(config.sequences, user_id, dtypes=dtypes, buckets=config.buckets)
     sequences.check(spark)
+    selected = select_events(events, day=config.ds, dtypes=dtypes, tie_break=config.tie_break)
+    join_sids(selected, item_sids, codebook.codebook_id)  # refuses what cannot be joined
     if config.ds:
         require_vacant_day(spark, sequences, config.ds)
     steps = (

@@ -242,6 +242,16 @@ def test_a_failed_run_has_a_row_where_runs_stand(job, spark, tmp_path):
     assert Path(f"{tmp_path}/out/codebooks").is_dir()
 
 
+@pytest.mark.parametrize(
+    "override",
+    ["tie_break=[baskets]", "events={shop}/text_times", "item_sids={shop}/number_sids"],
+)
+def test_a_dry_run_of_build_sequences_opens_all_that_a_run_reads(job, tmp_path, override):
+    code, lines = job("build_sequences", "--dry-run", override)
+    assert (code, len(lines)) == (2, 1)
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_dry_run_refuses_what_a_run_would_and_writes_nothing(job, tmp_path):
     assert job("build_sequences", "--dry-run") == (0, [])
     code, lines = job("build_sequences", "--dry-run", "event_columns=[basket]")
