@@ -14,9 +14,23 @@ from pyspark.sql.types import StructType
 from semantic_ids.errors import TableError
 from semantic_ids.spark.sources import is_delta, is_path, locate, opening
 
-__all__ = ["Commit", "Output"]
+__all__ = ["Commit", "Output", "label_rejects", "rejects_in"]
 
 _ROW_CHANGES = ("WRITE", "DELETE", "UPDATE", "MERGE", "RESTORE", "TRUNCATE", "REPLACE", "STREAMING")
+
+
+_REJECTED = "rejected: "
+
+
+def label_rejects(by_reason: Mapping[str, int]) -> dict[str, int]:
+    """Label counts by reason as a commit's `rows` hold them, in the order of the reasons."""
+    return {f"{_REJECTED}{reason}": n for reason, n in sorted(by_reason.items())}
+
+
+def rejects_in(rows: Mapping[str, int]) -> dict[str, int]:
+    """Give the counts by reason among a commit's `rows`."""
+    labels = [label for label in rows if label.startswith(_REJECTED)]
+    return {label.removeprefix(_REJECTED): rows[label] for label in labels}
 
 
 @dataclass(frozen=True)

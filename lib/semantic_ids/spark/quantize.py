@@ -20,8 +20,8 @@ from pyspark.sql.types import (
 from semantic_ids.codebook import Codebook, encode
 from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.job_configs import QuantizeItems
-from semantic_ids.spark.outputs import Commit, Output
-from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.outputs import Commit, Output, label_rejects, rejects_in
+from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.sources import UNVERSIONED, Source
 from semantic_ids.spark.vectors import parse_vectors
 
@@ -217,16 +217,15 @@ def _count_rows(items: Source, quantized: DataFrame) -> dict[str, int]:
         raise TableError(
             f"{items.name}: {items.location} must hold a row to quantise, got {why or 'no rows'}"
         )
-    return rows | {f"rejected: {reason}": n for reason, n in sorted(by_reason.items())}
+    return rows | label_rejects(by_reason)
 
 
 def _summary(codebook_id: str, items: Source, rows: Mapping[str, int], outcome: str) -> RunSummary:
-    rejected = {name.removeprefix("rejected: "): n for name, n in rows.items() if ": " in name}
+    rejected = rejects_in(rows)
     rows_rejected = sum(rejected.values())
-    why = ", ".join(f"{reason}: {n:,}" for reason, n in rejected.items())
-    message = f"{rows['in']:,} rows in = {rows['out']:,} SIDs + {rows_rejected:,} rejects"
+    balance = f"{rows['in']:,} rows in = {rows['out']:,} SIDs + {rows_rejected:,} rejects"
     return RunSummary(
-        f"{message}{f' ({why})' if why else ''}; {outcome}",
+        account(balance, rejected, outcome),
         codebook_id=codebook_id,
         inputs={"embeddings": items.label},
         rows_in=rows["in"],

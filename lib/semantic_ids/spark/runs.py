@@ -19,7 +19,7 @@ from pyspark.sql.types import (
 
 from semantic_ids.spark.outputs import Output
 
-__all__ = ["Run", "RunSummary", "record_run", "runs_output"]
+__all__ = ["Run", "RunSummary", "account", "record_run", "runs_output"]
 
 _SCHEMA = StructType(
     [
@@ -63,6 +63,12 @@ class RunSummary:
     rows_rejected: int | None = None
     size_bytes: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+
+
+def account(balance: str, rejected: Mapping[str, int], outcome: str) -> str:
+    """Say what went in and came out, why rows did not, and what became of the rest."""
+    why = ", ".join(f"{reason}: {n:,}" for reason, n in rejected.items())
+    return f"{balance}{f' ({why})' if why else ''}; {outcome}"
 
 
 def runs_output(table: str) -> Output:

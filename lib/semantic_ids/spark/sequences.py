@@ -31,8 +31,8 @@ from semantic_ids.spark.events import (
     join_sids,
     select_events,
 )
-from semantic_ids.spark.outputs import Commit, Output
-from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.outputs import Commit, Output, label_rejects, rejects_in
+from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.segments import SegmentLayout, pack_segments
 from semantic_ids.spark.sources import UNVERSIONED, Source
 
@@ -115,7 +115,7 @@ def build_segments(
     try:
         n_segments = _check_packed(segments, counts)
         rows = {"in": counts.rows_in, "out": counts.rows_packed, "segments": n_segments}
-        rows |= {f"rejected: {reason}": n for reason, n in counts.rejected.items()}
+        rows |= label_rejects(counts.rejected)
         output.create(spark)
         where = f"ds = '{ds}'" if config.ds else None
         output.replace(segments, where, Commit(_key(config.ds), inputs, rows))
@@ -156,12 +156,11 @@ def _check_packed(segments: DataFrame, counts: EventCounts) -> int:
 
 
 def _summary(inputs: dict[str, Any], rows: Mapping[str, int], outcome: str) -> RunSummary:
-    rejected = {name.removeprefix("rejected: "): n for name, n in rows.items() if ": " in name}
+    rejected = rejects_in(rows)
     rows_rejected = rows["in"] - rows["out"]
-    why = ", ".join(f"{reason}: {n:,}" for reason, n in rejected.items())
-    message = f"{rows['in']:,} events in = {rows['out']:,} packed + {rows_rejected:,} not"
+    balance = f"{rows['in']:,} events in = {rows['out']:,} packed + {rows_rejected:,} not"
     return RunSummary(
-        f"{message}{f' ({why})' if why else ''}; {outcome}",
+        account(balance, rejected, outcome),
         codebook_id=inputs["codebook_id"],
         inputs={name: inputs[name] for name in ("events", "item_sids")},
         rows_in=rows["in"],
