@@ -1,10 +1,8 @@
 """Items to SIDs on executors, and the two tables that take them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import pyarrow as pa
-import pyarrow.compute as pc
 from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -17,13 +15,13 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from semantic_ids.codebook import Codebook, encode
+from semantic_ids.codebook import Codebook
 from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.job_configs import QuantizeItems
+from semantic_ids.spark.encoding import sids_of
 from semantic_ids.spark.outputs import Commit, Output, label_rejects, rejects_in
 from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.sources import UNVERSIONED, Source
-from semantic_ids.spark.vectors import parse_vectors
 
 __all__ = [
     "Outputs",
@@ -95,33 +93,10 @@ def quantize(items: Source, codebook: Codebook, *, binary_dtype: str) -> DataFra
         item_id, sid, reason: as many rows as the source, exactly one of sid and reason null.
         Of several valid rows of one item_id the lowest SID stays, whatever the partitioning.
     """
-    (collection,) = codebook.collections
-    item_id = id_type(items, "item_id")
-    shared = items.rows.sparkSession.sparkContext.broadcast(codebook)
-
-    def to_sids(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            yield _quantize_batch(batch, shared.value, binary_dtype)
-
-    vector = items.column(collection).alias("vector")
-    columns = items.rows.select(F.col("item_id").cast(item_id), vector)
-    schema = f"item_id {item_id.simpleString()}, sid bigint, reason string"
-    return _reject_duplicates(columns.mapInArrow(to_sids, schema))
-
-
-def _quantize_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -> pa.RecordBatch:
-    item_ids, column = batch.columns
-    parsed = parse_vectors(column, codebook.dim, binary_dtype=binary_dtype)
-    codes = pa.array(encode(parsed.vectors, codebook), pa.int64())
-    valid = pa.array(parsed.valid)
-    nulls = pa.nulls(len(batch), pa.int64())
-    sids = nulls if not len(codes) else pc.replace_with_mask(nulls, valid, codes)
-    reasons = pa.array(parsed.reasons, pa.string())
-    if item_ids.null_count:
-        missing = item_ids.is_null()
-        sids = pc.if_else(missing, None, sids)
-        reasons = pc.if_else(missing, "item_id is null", reasons)
-    return pa.RecordBatch.from_arrays([item_ids, sids, reasons], ["item_id", "sid", "reason"])
+    encoded = sids_of(
+        items.rows, codebook, item_id=id_type(items, "item_id"), binary_dtype=binary_dtype
+    )
+    return _reject_duplicates(encoded.frame)
 
 
 def _reject_duplicates(quantized: DataFrame) -> DataFrame:
