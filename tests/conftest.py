@@ -15,6 +15,11 @@ ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make faults` kill each job around each of its writes."""
+    parser.addoption("--every-kill-point", action="store_true", help="not just a few of them")
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The checkout."""

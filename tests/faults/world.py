@@ -1,0 +1,127 @@
+"""A shop on real wines whose tables change between runs, and what its tables must then hold."""
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from delta.tables import DeltaTable
+from harness import Finished, Submit
+
+from semantic_ids.codebook import Codebook, encode, load
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+N_EVENTS = 20_000
+FEED = {"delta.enableChangeDataFeed": "true"}
+
+
+@dataclass(frozen=True)
+class World:
+    """Tables in one folder, since a job knows its sources by their places.
+
+    The shop's tables after `build`: each job ran once, then the items and the events changed.
+    """
+
+    spark: "SparkSession"
+    submit: Submit
+    folder: Path
+
+    @classmethod
+    def build(cls, spark: "SparkSession", root: Path, data: Path, folder: Path) -> "World":
+        """Run each job once, change the sources, and keep a copy of it all."""
+        world = cls(spark, Submit(root, folder), folder)
+        items = pq.read_table(data / "x_wines" / "items.parquet")
+        events = pq.read_table(data / "x_wines" / "events.parquet").slice(0, N_EVENTS)
+        world._write(items.select(["item_id", "label_embedding"]), "items")
+        world._write(events.select(["user_id", "item_id", "timestamp", "rating"]), "events")
+        for job in ("fit_codebook", "quantize_items", "build_sequences"):
+            finished = world.run(job)
+            assert finished.code == 0, finished.said
+        world._change(data)
+        shutil.copytree(folder / "tables", folder / "kept")
+        return world
+
+    def reset(self) -> "World":
+        """Put the tables back to what `build` left."""
+        shutil.rmtree(self.folder / "tables")
+        shutil.copytree(self.folder / "kept", self.folder / "tables")
+        return self
+
+    def run(self, job: str, *more: str, **environment: str) -> Finished:
+        """Run a job on the shop."""
+        return self.submit.run(job, *self.overrides(job), *more, **environment)
+
+    def overrides(self, job: str) -> list[str]:
+        """Point a job's keys at the shop's tables."""
+        options = {
+            "fit_codebook": ["collection=label_embedding", "name=label", "binary_dtype=float32"],
+            "quantize_items": ["codebook=label", "binary_dtype=float32"],
+            "build_sequences": ["codebook=label", "event_columns=[rating]", "tie_break=[]"],
+        }[job]
+        tables = {
+            "fit_codebook": ["codebooks"],
+            "quantize_items": ["codebooks", "item_sids", "rejected_items"],
+            "build_sequences": ["codebooks", "item_sids", "events", "sequences"],
+        }[job]
+        if job == "fit_codebook":
+            options.append("spec={stages: [ternary: 25]}")
+        if job != "build_sequences":
+            options.append(f"embeddings={self.table('items')}")
+        return [*options, *(f"{name}={self.table(name)}" for name in [*tables, "runs"])]
+
+    def table(self, name: str) -> str:
+        """Give a table's place."""
+        return str(self.folder / "tables" / name)
+
+    def rows(self, name: str) -> "DataFrame":
+        """Read a table as it stands now."""
+        self.spark.catalog.clearCache()
+        return self.spark.read.format("delta").load(self.table(name))
+
+    def codebook(self) -> Codebook:
+        """Give the shop's only codebook."""
+        return load(bytes(self.rows("codebooks").head(1)[0]["payload"]))
+
+    def expected_sids(self) -> dict[int, int]:
+        """Encode the items as they stand now, without Spark."""
+        items = self.rows("items").toArrow()
+        vectors = items["label_embedding"].to_pylist()
+        whole = [v is not None and len(v) == 384 and bool(np.isfinite(v).all()) for v in vectors]
+        valid = np.array([v for v, ok in zip(vectors, whole, strict=True) if ok], np.float32)
+        ids = [i for i, ok in zip(items["item_id"].to_pylist(), whole, strict=True) if ok]
+        return dict(zip(ids, encode(valid, self.codebook()).tolist(), strict=True))
+
+    def check_items(self) -> None:
+        """Assert that each item has its SID or its reject, once."""
+        expected = self.expected_sids()
+        found = self.rows("item_sids").select("item_id", "sid").collect()
+        assert len(found) == len(expected)
+        assert {row["item_id"]: row["sid"] for row in found} == expected
+        rejected = [row["item_id"] for row in self.rows("rejected_items").collect()]
+        ids = [row["item_id"] for row in self.rows("items").select("item_id").collect()]
+        assert sorted(rejected) == sorted(set(ids) - set(expected))
+
+    def _write(self, rows: pa.Table, name: str) -> None:
+        writer = self.spark.createDataFrame(rows).write.format("delta")
+        for key, value in FEED.items():
+            writer = writer.option(key, value)
+        writer.save(self.table(name))
+
+    def _change(self, data: Path) -> None:
+        items = DeltaTable.forPath(self.spark, self.table("items"))
+        items.delete("item_id % 100 = 1")
+        items.update("item_id % 100 = 2", {"label_embedding": "slice(label_embedding, 1, 383)"})
+        items.update(
+            "item_id % 100 = 3", {"label_embedding": "transform(label_embedding, x -> -x)"}
+        )
+        new = self.rows("items").limit(30).selectExpr("-item_id - 1 as item_id", "label_embedding")
+        new.write.format("delta").mode("append").save(self.table("items"))
+        more = pq.read_table(data / "x_wines" / "events.parquet").slice(N_EVENTS, 1_000)
+        columns = ["user_id", "item_id", "timestamp", "rating"]
+        later = self.spark.createDataFrame(more.select(columns))
+        later.write.format("delta").mode("append").save(self.table("events"))
