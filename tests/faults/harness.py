@@ -40,11 +40,15 @@ class Submit:
     profile: str = "local"
     environment: dict[str, str] = field(default_factory=dict)
 
+    def command(self, job: str, *overrides: str) -> list[str]:
+        """Give the command line of a job."""
+        config = self.root / "conf" / f"{job}.yaml"
+        return [str(self.root / "spark-submit.sh"), job, "--config", str(config), *overrides]
+
     def start(self, job: str, *overrides: str, **environment: str) -> "subprocess.Popen[str]":
         """Start a job as the leader of a process group of its own."""
-        config = self.root / "conf" / f"{job}.yaml"
         return subprocess.Popen(
-            [str(self.root / "spark-submit.sh"), job, "--config", str(config), *overrides],
+            self.command(job, *overrides),
             env=os.environ | {"SPARK_PROFILE": self.profile} | self.environment | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -17,10 +17,10 @@ def test_quantize_items_killed_at_any_write_and_run_again_is_as_one_clean_run(
 ) -> None:
     job = "quantize_items"
     n_writes = world.submit.writes(job, *world.overrides(job))
-    world.check_items()
+    world.check(job)
     for point in kill_points(n_writes, request.config.getoption("every_kill_point")):
         world.reset()
         world.submit.kill_at(point, job, *world.overrides(job))
         finished = world.run(job)
         assert finished.code == 0, finished.said
-        world.check_items()
+        world.check(job)

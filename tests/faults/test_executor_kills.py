@@ -1,0 +1,35 @@
+"""An executor dies by signal 9 in the middle of a job; the job goes on and loses nothing."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from harness import finish, kill_executor
+from world import World
+
+pytestmark = pytest.mark.spark
+
+JOBS = ["quantize_items", "build_sequences"]
+
+
+@pytest.fixture
+def clean_work_folder() -> Iterator[None]:
+    """Remove what local-cluster leaves beside the installed pyspark."""
+    import pyspark
+
+    work = Path(pyspark.__file__).parent / "work"
+    stood = set(work.iterdir()) if work.exists() else set()
+    yield
+    for folder in set(work.iterdir()) - stood if work.exists() else ():
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("job", JOBS)
+@pytest.mark.usefixtures("clean_work_folder")
+def test_a_job_survives_the_death_of_an_executor(world: World, job: str) -> None:
+    process = world.submit.start(job, *world.overrides(job), SPARK_PROFILE="local-cluster")
+    kill_executor(process)
+    finished = finish(process)
+    assert finished.code == 0, finished.said
+    world.check(job)
