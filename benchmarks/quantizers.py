@@ -1,158 +1,176 @@
-"""Error against speed of our codebooks and faiss's, in one run on one thread.
+"""Error against speed of our codebooks and their peers, in one run, each on one thread.
 
-    OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 python benchmarks/quantizers.py --data ../shared/data
+    .venv/bin/python benchmarks/quantizers.py front --plot docs/img   error, speed and fit time
+    .venv/bin/python benchmarks/quantizers.py rows                    fit time against rows
+    .venv/bin/python benchmarks/quantizers.py small                   error with few rows to fit
 
-Text embeddings of goodbooks, online_retail and x_wines pooled and shuffled; four fifths fit, one
-fifth is held out and measured. Each method sees the same rows. Prints Markdown, writes JSON.
+Each arm runs in its own process on the same rows: it is fitted on four fifths of a set (at most
+65,536 rows, of which it may hold out some to choose by) and judged on the last fifth (at most
+20,000). Seconds are CPU time of the process, which a busy machine lengthens little; speed is the
+best of at least three calls with 8,192 rows. An arm that fails or takes over --limit CPU seconds
+says so in its row. Prints Markdown, writes JSON.
 """
 
 import argparse
 import json
-import platform
-import subprocess
-import time
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import faiss
 import numpy as np
-import pyarrow.parquet as pq
+from _quantizers.arms import arms
+from _quantizers.bounds import gaussian_bound, variances_of
+from _quantizers.data import SETS, generated, load, split
+from _quantizers.measure import gemm, measure, one_thread
+from _quantizers.plot import plot
+from _record import record
 
-from semantic_ids.codebook import CodebookSpec, decode, encode, fit, relative_error
+Result = dict[str, Any]
 
-COLUMNS = {
-    "goodbooks": ["text_embedding"],
-    "online_retail": ["text_embedding"],
-    "x_wines": ["label_embedding", "profile_embedding"],
-}
-FULL = {"centroids": 256}
+FEW = r"fast|balanced|faithful|faithful, greedy|faiss RQ, beam 5|faiss PQ"
+SMALL = r"fast|binary|balanced|centroids.*|faithful|faiss RQ, beam [15]|faiss PQ|k-means per level"
+ROWS = r"fast|balanced|faithful|faiss RQ, beam [15]"
+GEMMS = {"fast": 5, "faithful": 256}  # rows of basis in a byte
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument("--sets", nargs="+", choices=COLUMNS, default=list(COLUMNS))
-    parser.add_argument("--bits", nargs="+", type=int, default=[24, 40, 64])
-    parser.add_argument("--out", type=Path, default=Path("artifacts/quantizers.json"))
-    arguments = parser.parse_args()
-    faiss.omp_set_num_threads(1)
-    rows = load(arguments.data, arguments.sets)
-    training, held_out = np.split(rows, [len(rows) * 4 // 5])
+    options = parse()
+    one_thread()
+    studies = {"front": front, "rows": rows_study, "small": small_study}
+    print(HEADER, flush=True)
     results = []
-    print("| bits | method | held-out error | training error | fit s | thousand vectors/s |")
-    print("|---|---|---|---|---|---|")
-    for bits in arguments.bits:
-        for name, method in methods(bits, rows.shape[1]):
-            row = {"bits": bits, "method": name, **measure(method, training, held_out)}
-            results.append(row)
-            print(
-                f"| {bits} | {name} | {row['held_out']:.4f} | {row['training']:.4f} "
-                f"| {row['fit_s']:.1f} | {row['thousand_per_s']:.0f} |",
-                flush=True,
-            )
-    report = {
-        "environment": environment(),
-        "rows": [len(training), len(held_out)],
-        "results": results,
+    for result in studies[options.study](options):
+        results.append(result)
+        print(line(result), flush=True)
+    peers = {name: version(name) for name in ("faiss-cpu", "scikit-learn", "torch")}
+    setting = {key: str(value) for key, value in vars(options).items()}
+    text = json.dumps(
+        record("quantizers", {"setting": setting, "peers": peers, "measured": results}), indent=1
+    )
+    output = options.output or Path(f"artifacts/quantizers_{options.study}.json")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(text + "\n")
+    if options.plot:
+        plot(results, options.plot)
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("study", choices=["front", "rows", "small"])
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS), help="of front")
+    parser.add_argument("--bits", nargs="+", type=int, default=[24, 40, 64])
+    parser.add_argument(
+        "--arms",
+        help="regular expression of whole names; by default all of them on text, few on other sets",
+    )
+    parser.add_argument("--rows", nargs="+", type=int, help="to fit, of rows and small")
+    parser.add_argument("--draws", type=int, default=3, help="of the rows to fit, of small")
+    parser.add_argument("--limit", type=int, default=300, help="CPU seconds of an arm")
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--plot", type=Path, help="folder for the pictures, of front")
+    return parser.parse_args()
+
+
+def front(options: argparse.Namespace) -> Iterator[Result]:
+    for name in options.sets:
+        training, held_out = split(load(name, options.data))
+        chosen = options.arms or (".*" if name == "text" else FEW)
+        for bits in options.bits:
+            yield from ({"set": name, **limit} for limit in limits(held_out, bits))
+            for result in measured(chosen, training, held_out, bits=bits, limit_s=options.limit):
+                yield {"set": name, **result}
+
+
+def rows_study(options: argparse.Namespace) -> Iterator[Result]:
+    """Fit on growing parts of the generated rows."""
+    sizes = options.rows or [10_000, 100_000, 1_000_000]
+    rows = generated(max(sizes) + 20_000, 128)
+    for size in sizes:
+        for bits in options.bits:
+            for result in measured(
+                options.arms or ROWS, rows[:size], rows[-20_000:], bits=bits, limit_s=options.limit
+            ):
+                yield {"set": f"generated, {size:,} rows", **result}
+
+
+def small_study(options: argparse.Namespace) -> Iterator[Result]:
+    """Fit on several draws of few rows of the text of all sets, and take the mean."""
+    rows, held_out = split(load("text", options.data))
+    for size in options.rows or [300, 1000, 3000]:
+        for bits in options.bits:
+            draws = [
+                measured(
+                    options.arms or SMALL,
+                    rows[draw * size : (draw + 1) * size],
+                    held_out,
+                    bits=bits,
+                    limit_s=options.limit,
+                )
+                for draw in range(options.draws)
+            ]
+            for results in zip(*draws, strict=True):
+                yield {"set": f"text, {size:,} rows", **mean_of(results)}
+
+
+def measured(
+    chosen: str, training: np.ndarray, held_out: np.ndarray, **options: int
+) -> Iterator[Result]:
+    """Measure the arms of which a name matches."""
+    for arm in arms():
+        if any(re.fullmatch(chosen, name) for name in arm.names):
+            yield from measure(arm, training, held_out, **options)
+
+
+def mean_of(results: tuple[Result, ...]) -> Result:
+    """Return the mean of each figure, and how far apart the held-out errors were."""
+    failed = [result for result in results if "failure" in result]
+    if failed:
+        return failed[0]
+    mean = {
+        key: float(np.mean([result[key] for result in results]))
+        if isinstance(value, float)
+        else value
+        for key, value in results[0].items()
     }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    arguments.out.write_text(json.dumps(report, indent=1))
+    return {**mean, "held_out_range": float(np.ptp([result["held_out"] for result in results]))}
 
 
-def load(data: Path, sets: list[str]) -> np.ndarray:
-    parts = []
-    for name in sets:
-        table = pq.read_table(data / name / "items.parquet", columns=COLUMNS[name])
-        for column in COLUMNS[name]:
-            values = table[column].combine_chunks()
-            parts.append(np.asarray(values.flatten(), np.float32).reshape(len(values), -1))
-    rows = np.concatenate(parts)
-    return rows[np.random.default_rng(1).permutation(len(rows))]
-
-
-Method = Callable[[np.ndarray], tuple[Callable[[np.ndarray], Any], Callable[[Any], np.ndarray]]]
-
-
-def methods(bits: int, dim: int) -> Iterator[tuple[str, Method]]:
-    n_bytes = bits // 8
-    for preset in ("fast", "balanced", "faithful"):
-        yield preset, ours(CodebookSpec.preset(preset, bits))
-    yield "faithful, greedy", ours(CodebookSpec.preset("faithful", bits, beam=1, sweeps=0))
-    yield "binary digits", ours(CodebookSpec([{"binary": bits - 1}]))
-    yield "centroids [16, 16]", ours(CodebookSpec([{"centroids": [16, 16]}] * n_bytes))
-    for beam in (1, 5):
-        yield f"faiss RQ, beam {beam}, LUT", residual_quantizer(dim, n_bytes, beam)
-    yield "faiss PQ", product_quantizer(dim, n_bytes)
-
-
-def ours(spec: CodebookSpec) -> Method:
-    def build(training: np.ndarray) -> Any:
-        codebook = fit(training, spec)
-        return lambda rows: encode(rows, codebook), lambda sids: decode(sids, codebook)
-
-    return build
-
-
-def residual_quantizer(dim: int, n_bytes: int, beam: int) -> Method:
-    def build(training: np.ndarray) -> Any:
-        quantizer = faiss.ResidualQuantizer(dim, n_bytes, 8)
-        quantizer.max_beam_size = beam
-        quantizer.use_beam_LUT = 1
-        quantizer.train(training)
-        return quantizer.compute_codes, quantizer.decode
-
-    return build
-
-
-def product_quantizer(dim: int, n_bytes: int) -> Method:
-    def build(training: np.ndarray) -> Any:
-        padded = -(-dim // n_bytes) * n_bytes
-        quantizer = faiss.ProductQuantizer(padded, n_bytes, 8)
-        quantizer.train(pad(training, padded))
-        return (
-            lambda rows: quantizer.compute_codes(pad(rows, padded)),
-            lambda codes: quantizer.decode(codes)[:, :dim],
-        )
-
-    return build
-
-
-def pad(rows: np.ndarray, width: int) -> np.ndarray:
-    return np.pad(rows, ((0, 0), (0, width - rows.shape[1])))
-
-
-def measure(method: Method, training: np.ndarray, held_out: np.ndarray) -> dict[str, float]:
-    start = time.perf_counter()
-    encode_rows, decode_codes = method(training)
-    fit_s = time.perf_counter() - start
-    codes = encode_rows(held_out)
-    seconds = min(timed(encode_rows, held_out) for _ in range(3))
-    return {
-        "held_out": relative_error(held_out, decode_codes(codes)),
-        "training": relative_error(training, decode_codes(encode_rows(training))),
-        "fit_s": fit_s,
-        "thousand_per_s": len(held_out) / seconds / 1000,
+def limits(held_out: np.ndarray, bits: int) -> Iterator[Result]:
+    """Return the bound of error for Gaussian rows and the speeds of bare products."""
+    bound = gaussian_bound(variances_of(held_out), bits)
+    yield {
+        "bits": bits,
+        "arm": "Gaussian rate-distortion bound",
+        "family": "limit",
+        "held_out": bound,
     }
+    for name, n_rows in GEMMS.items():
+        figures = gemm(held_out, n_rows * bits // 8)
+        yield {"bits": bits, "arm": f"bare GEMM of {name}", "family": "limit", **figures}
 
 
-def timed(function: Callable[[np.ndarray], Any], rows: np.ndarray) -> float:
-    start = time.perf_counter()
-    function(rows)
-    return time.perf_counter() - start
+HEADER = """\
+| set | bits | arm | held-out error | training error | fit, CPU s | thousand vectors / CPU s |
+|---|---|---|---|---|---|---|"""
 
 
-def environment() -> dict[str, str]:
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False
-    ).stdout.strip()
-    packages = ("numpy", "numba", "faiss-cpu")
-    return {
-        "commit": commit,
-        "python": platform.python_version(),
-        **{name: version(name) for name in packages},
+def line(result: Result) -> str:
+    start = f"| {result['set']} | {result['bits']} | {result['arm']} "
+    if "failure" in result:
+        return start + f"| {result['failure']} | | | |"
+    formats = {
+        "held_out": ".4f",
+        "training": ".4f",
+        "fit_cpu_s": ".1f",
+        "thousand_per_cpu_s": ".0f",
     }
+    cells = [format(result[key], spec) if key in result else "" for key, spec in formats.items()]
+    return start + "".join(f"| {cell} " for cell in cells) + "|"
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Data, peers, limits and pictures of the benchmarks of quantisers."""
