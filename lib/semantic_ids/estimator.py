@@ -8,8 +8,15 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from semantic_ids.codebook import CodebookSpec, decode, digits_of, encode, fit, relative_error
-from semantic_ids.codebook.wire import bytes_to_sids, symbols_of_digits
+from semantic_ids.codebook import (
+    CodebookSpec,
+    decode,
+    digits_of,
+    encode,
+    fit,
+    relative_error,
+    sids_of,
+)
 from semantic_ids.errors import InputError, ShapeError, SpecError
 
 __all__ = ["DiscretePCA"]
@@ -88,10 +95,8 @@ class DiscretePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         array = np.asarray(X)
         if array.ndim != 2 or array.shape[1] != self._n_features_out:
             raise ShapeError(f"X must have shape (n, {self._n_features_out}), got {array.shape}")
-        if self.output == "sids":
-            return decode(array[:, 0], self.codebook_)
-        symbols = symbols_of_digits(array.astype(np.int8), self.codebook_.layout)
-        return decode(bytes_to_sids(symbols, self.codebook_.width), self.codebook_)
+        sids = array[:, 0] if self.output == "sids" else sids_of(array, self.codebook_)
+        return decode(sids, self.codebook_)
 
     def score(self, X: npt.ArrayLike, y: None = None) -> float:
         """Return the share of the rows' variance that their SIDs explain: 1 - relative error."""

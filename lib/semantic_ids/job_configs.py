@@ -8,7 +8,6 @@ from typing import Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from semantic_ids.codebook import CodebookSpec
-from semantic_ids.codebook.layout import lay_out
 from semantic_ids.config import JobConfig, Section, Table
 
 __all__ = ["AuditFootprint", "BuildSequences", "FitCodebook", "QuantizeItems"]
@@ -33,7 +32,7 @@ class FitCodebook(JobConfig):
     @field_validator("spec")
     @classmethod
     def _spec_is_valid(cls, spec: dict[str, Any]) -> dict[str, Any]:
-        lay_out(CodebookSpec.from_dict(spec).stages)
+        CodebookSpec.from_dict(spec)
         return spec
 
     @field_validator("name")

@@ -265,7 +265,8 @@ def test_a_key_that_is_not_text_is_refused(file):
         ),
         (
             ["spec.stages=[ternary: 40]"],
-            "spec: stages must fit in 8 bytes, got 9: the last stage would fit with ternary: 39",
+            "spec: stages must fit in 8 bytes, got [{'ternary': 40}]: "
+            "the last stage would fit with ternary: 39",
         ),
         (["spec.stages=[]"], "spec: stages must hold at least one stage, got none"),
         (["spec.stages=ternary"], "spec: stages must be a list of stages, got 'ternary'"),

@@ -37,12 +37,7 @@ THIRD_PARTIES = {
     "jobs": {"pyspark"},
     "__init__": set(),
 }
-# A room with a face is entered through it, but for the check of a spec's width and digits' symbols.
 FACES = ("codebook", "trainers", "report")
-BESIDE_THE_FACE = {
-    ("job_configs", "semantic_ids.codebook.layout"),
-    ("estimator", "semantic_ids.codebook.wire"),
-}
 
 
 def files_of_rooms():
@@ -93,7 +88,7 @@ def test_a_room_with_a_face_is_entered_through_it(room, path):
         parts = module.split(".")
         if parts[0] != "semantic_ids" or len(parts) < 2 or parts[1] in (room, *ROOMS["__init__"]):
             continue
-        if parts[1] in FACES and (room, module) not in BESIDE_THE_FACE:
+        if parts[1] in FACES:
             assert len(parts) == 2, f"{module} is private to {parts[1]}"
             assert set(names) <= set(public_names(parts[1])), f"{names} from {module}"
 

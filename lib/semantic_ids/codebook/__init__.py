@@ -1,7 +1,7 @@
 """Semantic IDs as arithmetic on numpy arrays: fit, encode, decode, the wire format and files."""
 
 from semantic_ids.codebook.codebook import Codebook
-from semantic_ids.codebook.decoder import decode, decode_tables, digits_of
+from semantic_ids.codebook.decoder import decode, decode_tables, digits_of, sids_of
 from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
@@ -41,6 +41,7 @@ __all__ = [
     "relative_error",
     "save",
     "save_file",
+    "sids_of",
     "sids_to_bytes",
     "to_faiss",
     "token_vocabulary",

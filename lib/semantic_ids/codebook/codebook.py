@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.layout import Layout, lay_out
+from semantic_ids.codebook.layout import Layout
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.errors import SpecError
 
@@ -75,7 +75,7 @@ class Codebook:
     @cached_property
     def layout(self) -> Layout:
         """The bytes of a SID, coarsest first."""
-        return lay_out(self.spec.stages)
+        return self.spec.layout
 
     @property
     def width(self) -> int:

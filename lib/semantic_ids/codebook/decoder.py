@@ -6,7 +6,15 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.layout import DigitArray
 from semantic_ids.codebook.tables import integer_tables
-from semantic_ids.codebook.wire import ByteArray, assigned_symbols, digits_of_symbols
+from semantic_ids.codebook.wire import (
+    ByteArray,
+    SidArray,
+    assigned_symbols,
+    bytes_to_sids,
+    digits_of_symbols,
+    symbols_of_digits,
+)
+from semantic_ids.errors import ShapeError, SpecError
 
 
 def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
@@ -72,3 +80,31 @@ def digits_of(sids: npt.ArrayLike, codebook: Codebook) -> DigitArray:
     digits = digits_of_symbols(symbols, codebook.layout)
     digits[is_null] = 0
     return digits
+
+
+def sids_of(digits: npt.ArrayLike, codebook: Codebook) -> SidArray:
+    """Return the SIDs of digits, the inverse of ``digits_of`` for codebooks of digits only.
+
+    Parameters
+    ----------
+    digits : array_like of shape (n, n_digits), integers in {-1, 0, 1}
+
+    Returns
+    -------
+    ndarray of shape (n,), int64
+
+    Raises
+    ------
+    SpecError
+        If the codebook has stages of centroids, which digits do not give.
+    ShapeError
+        If there are not ``codebook.n_digits`` columns.
+    InputError
+        If a digit is not one of its byte's.
+    """
+    if not codebook.spec.only_digits:
+        raise SpecError("codebook must have stages of digits only, got stages of centroids")
+    array = np.asarray(digits)
+    if array.ndim != 2 or array.shape[1] != codebook.n_digits:
+        raise ShapeError(f"digits must have shape (n, {codebook.n_digits}), got {array.shape}")
+    return bytes_to_sids(symbols_of_digits(array, codebook.layout), codebook.width)

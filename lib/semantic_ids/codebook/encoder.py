@@ -1,5 +1,6 @@
 """Vectors to semantic IDs."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -7,14 +8,16 @@ import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
+from semantic_ids.codebook.stage import is_integer
 from semantic_ids.codebook.tables import SearchTables, search_tables, wide_search_tables
 from semantic_ids.codebook.vectors import check_vectors, to_float32
 from semantic_ids.codebook.wire import ByteArray, SidArray, bytes_to_sids, symbols_of_digits
+from semantic_ids.errors import InputError
 
 BLOCK_ROWS = 1024
 
 
-def encode(vectors: npt.ArrayLike, codebook: Codebook) -> SidArray:
+def encode(vectors: npt.ArrayLike, codebook: Codebook, *, threads: int = 1) -> SidArray:
     """Quantise vectors to semantic IDs.
 
     The SID of a row depends on that row and the codebook alone: not on the batch, the order, the
@@ -24,6 +27,8 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook) -> SidArray:
     ----------
     vectors : array_like of shape (n, dim), real
         In the units the codebook was fitted on; converted to float32. Not modified.
+    threads : int
+        Blocks of rows encoded at once. The BLAS may use threads of its own besides.
 
     Returns
     -------
@@ -35,23 +40,35 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook) -> SidArray:
     ShapeError
         If vectors is not 2-d or its width is not ``codebook.dim``.
     InputError
-        If a value is NaN or infinite.
+        If a value is NaN or infinite, or threads is below 1.
 
     Notes
     -----
     Costs one GEMM of n x dim x n_rows and the search. Extra memory is bounded by a block of 1024
-    rows.
+    rows for each thread.
     """
-    symbols = encode_symbols(check_vectors(vectors, codebook.dim), codebook)
-    return bytes_to_sids(symbols, codebook.width)
+    if not is_integer(threads) or threads < 1:
+        raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
+    array = check_vectors(vectors, codebook.dim)
+    return bytes_to_sids(encode_symbols(array, codebook, threads=threads), codebook.width)
 
 
-def encode_symbols(vectors: npt.NDArray[Any], codebook: Codebook) -> ByteArray:
+def encode_symbols(vectors: npt.NDArray[Any], codebook: Codebook, *, threads: int = 1) -> ByteArray:
     """Encode an array of shape (n, dim) to symbols, shape (n, width), block by block."""
     symbols = np.empty((len(vectors), codebook.width), np.uint8)
-    for start in range(0, len(vectors), BLOCK_ROWS):
+    search_tables(codebook)  # so that the threads do not each compute them
+
+    def encode_from(start: int) -> None:
         block = slice(start, start + BLOCK_ROWS)
         symbols[block] = _encode_block(to_float32(vectors[block]), codebook)
+
+    starts = range(0, len(vectors), BLOCK_ROWS)
+    if min(threads, len(starts)) <= 1:
+        for start in starts:
+            encode_from(start)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(encode_from, starts))
     return symbols
 
 

@@ -10,7 +10,6 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import Codebook, FloatArray, FloatArray64
 from semantic_ids.codebook.grid import choose_grid
 from semantic_ids.codebook.initial import fit_bytes
-from semantic_ids.codebook.layout import lay_out
 from semantic_ids.codebook.quality import error_curve
 from semantic_ids.codebook.refine import refine
 from semantic_ids.codebook.sample import Sample, hold_out
@@ -64,7 +63,7 @@ def fit(
         If a value is not finite, or there are fewer rows than digits or centroids.
     """
     array = check_vectors(vectors)
-    layout = lay_out(spec.stages)
+    layout = spec.layout
     rng = np.random.default_rng(seed)
     training = hold_out(len(array), rng) if validation is None else np.ones(len(array), np.bool_)
     _check_rows(int(training.sum()), spec)
@@ -98,9 +97,7 @@ def fit(
 def _rounded(
     V: FloatArray64, *, spec: CodebookSpec, typical_norm: float, mean: FloatArray, collection: str
 ) -> Codebook:
-    basis, x_exponent, basis_exponent = choose_grid(
-        V, lay_out(spec.stages), typical_norm=typical_norm
-    )
+    basis, x_exponent, basis_exponent = choose_grid(V, spec.layout, typical_norm=typical_norm)
     return Codebook(spec, {collection: len(mean)}, mean, basis, x_exponent, basis_exponent)
 
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import FloatArray, FloatArray64
 from semantic_ids.codebook.encoder import BLOCK_ROWS
 from semantic_ids.codebook.layout import Layout, stage_rows
-from semantic_ids.codebook.spec import DIGIT_KINDS
+from semantic_ids.codebook.stage import DIGIT_KINDS
 
 Quantise: TypeAlias = Callable[[FloatArray64], FloatArray64]
 

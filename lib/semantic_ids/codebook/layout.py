@@ -14,12 +14,12 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.spec import DIGIT_KINDS, Stage
+from semantic_ids.codebook.stage import DIGIT_KINDS, Stage
 from semantic_ids.errors import SpecError
 
 MAX_WIDTH = 8
 VALUES = 256
-RADIX = {"ternary": 3, "binary": 2}
+DIGITS = {"ternary": (-1, 0, 1), "binary": (-1, 1)}
 
 DigitArray: TypeAlias = npt.NDArray[np.int8]
 
@@ -66,10 +66,8 @@ class ByteLayout:
         values = np.stack(
             np.unravel_index(np.arange(self.n_values), self.radices, order="F"), axis=1
         )
-        if self.kind == "ternary":
-            return (values - 1).astype(np.int8)
-        if self.kind == "binary":
-            return (2 * values - 1).astype(np.int8)
+        if self.n_digits:
+            return np.array(DIGITS[self.kind], np.int8)[values]
         one_hots = [np.eye(K, dtype=np.int8)[values[:, i]] for i, K in enumerate(self.radices)]
         return np.concatenate(one_hots, axis=1)
 
@@ -97,19 +95,22 @@ def lay_out(stages: tuple[Stage, ...]) -> Layout:
             return layout
     if len(layout) == MAX_WIDTH:
         return layout
-    raise SpecError(_what_fits(stages, len(layout)))
+    raise SpecError(_what_fits(stages))
 
 
 def _fill(stages: Sequence[Stage], room: int) -> Layout:
-    """Fill bytes stage by stage, byte 0 with at most `room` values and the others with 256."""
+    """Fill bytes stage by stage, byte 0 with at most `room` values and the others with 256.
+
+    Stops after the first byte too many.
+    """
     layout: list[ByteLayout] = []
     first_row = 0
     for index, stage in enumerate(stages):
         left = stage.counts[0]
-        while left > 0:
+        while left > 0 and len(layout) <= MAX_WIDTH:
             limit = VALUES if layout else room
             if stage.kind in DIGIT_KINDS:
-                radix = RADIX[stage.kind]
+                radix = len(DIGITS[stage.kind])
                 radices = (radix,) * min(left, int(math.log(limit + 0.5, radix)))
                 left -= len(radices)
             else:
@@ -128,11 +129,11 @@ def _centroid_radices(counts: tuple[int, ...], limit: int) -> tuple[int, ...]:
     return (*others, min(last, limit // math.prod(others)))
 
 
-def _what_fits(stages: tuple[Stage, ...], width: int) -> str:
-    said = f"stages must fit in {MAX_WIDTH} bytes, got {width}"
+def _what_fits(stages: tuple[Stage, ...]) -> str:
+    said = f"stages must fit in {MAX_WIDTH} bytes, got {[stage.to_dict() for stage in stages]}"
     *others, last = stages
     if last.kind in DIGIT_KINDS:
-        for count in range(last.counts[0] - 1, 0, -1):
+        for count in range(min(last.counts[0] - 1, 8 * MAX_WIDTH), 0, -1):
             if len(_fill([*others, Stage(last.kind, (count,))], VALUES // 2)) <= MAX_WIDTH:
                 return f"{said}: the last stage would fit with {last.kind}: {count}"
     return f"{said}: use fewer stages"

@@ -6,7 +6,7 @@ import numpy as np
 
 from semantic_ids.codebook.codebook import FloatArray, FloatArray64
 from semantic_ids.codebook.layout import ByteLayout, Layout, stage_rows, symbol_starts
-from semantic_ids.codebook.spec import DIGIT_KINDS
+from semantic_ids.codebook.stage import DIGIT_KINDS
 from semantic_ids.codebook.wire import ByteArray
 
 _SWEEPS = 2

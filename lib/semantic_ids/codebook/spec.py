@@ -1,46 +1,15 @@
 """What a codebook is asked to be: stages, and how its encoder searches."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
-from semantic_ids.errors import SpecError, nearest
+from semantic_ids.codebook.layout import Layout, lay_out
+from semantic_ids.codebook.stage import Stage, StageLike, check_name, is_integer
+from semantic_ids.errors import SpecError
 
-DIGIT_KINDS = ("ternary", "binary")
-KINDS = (*DIGIT_KINDS, "centroids")
 PRESETS = ("fast", "balanced", "faithful")
 _OPTIONS = ("beam", "sweeps", "rounds")
-
-StageLike: TypeAlias = "Stage | Mapping[str, int | Sequence[int]]"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A block of the codebook: ``counts`` digits, or one byte of tables of ``counts`` centroids."""
-
-    kind: str
-    counts: tuple[int, ...]
-
-    @classmethod
-    def parse(cls, stage: StageLike) -> "Stage":
-        """Read a mapping such as ``{"ternary": 25}`` or ``{"centroids": [16, 16]}``."""
-        if isinstance(stage, Stage):
-            return stage
-        if not isinstance(stage, Mapping) or len(stage) != 1:
-            raise SpecError(f"a stage must be one kind with its count, got {stage!r}")
-        ((kind, asked),) = stage.items()
-        _check_name(kind, KINDS, what="stage kind")
-        counts = tuple(asked) if isinstance(asked, Sequence) else (asked,)
-        least = 2 if kind == "centroids" else 1
-        if not counts or not all(_is_integer(count) and count >= least for count in counts):
-            raise SpecError(f"{kind} must be whole numbers of at least {least}, got {asked!r}")
-        if kind in DIGIT_KINDS and len(counts) != 1:
-            raise SpecError(f"{kind} must be one number of digits, got {asked!r}")
-        return cls(kind, counts)
-
-    def to_dict(self) -> dict[str, int | list[int]]:
-        """Return the form that ``parse`` reads."""
-        return {self.kind: self.counts[0] if len(self.counts) == 1 else list(self.counts)}
 
 
 @dataclass(frozen=True, init=False)
@@ -59,6 +28,11 @@ class CodebookSpec:
         Passes of coordinate descent after the search. Default 2, and 3 where all stages are digits.
     rounds : int
         Largest number of rounds of joint refinement; 0 leaves the stage-by-stage fit as it is.
+
+    Raises
+    ------
+    SpecError
+        If a stage or an option breaks a rule, or the stages need more than 8 bytes.
 
     Examples
     --------
@@ -84,14 +58,14 @@ class CodebookSpec:
         parsed = tuple(Stage.parse(stage) for stage in stages)
         if not parsed:
             raise SpecError("stages must hold at least one stage, got none")
-        only_digits = all(stage.kind in DIGIT_KINDS for stage in parsed)
+        only_digits = all(byte.n_digits for byte in lay_out(parsed))
         options = {
             "beam": beam if beam is not None else (1 if only_digits else 4),
             "sweeps": sweeps if sweeps is not None else (3 if only_digits else 2),
             "rounds": rounds,
         }
         for name, least in (("beam", 1), ("sweeps", 0), ("rounds", 0)):
-            if not _is_integer(options[name]) or options[name] < least:
+            if not is_integer(options[name]) or options[name] < least:
                 raise SpecError(
                     f"{name} must be a whole number of at least {least}, got {options[name]!r}"
                 )
@@ -107,7 +81,12 @@ class CodebookSpec:
     @property
     def only_digits(self) -> bool:
         """Whether every stage is made of digits, so that encoding goes digit by digit."""
-        return all(stage.kind in DIGIT_KINDS for stage in self.stages)
+        return all(byte.n_digits for byte in self.layout)
+
+    @property
+    def layout(self) -> Layout:
+        """The bytes of a SID, coarsest first."""
+        return lay_out(self.stages)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able dict that ``from_dict`` reads."""
@@ -124,7 +103,7 @@ class CodebookSpec:
         if not isinstance(options, Mapping):
             raise SpecError(f"a codebook spec must be a mapping, got {options!r}")
         for key in options:
-            _check_name(key, (*_OPTIONS, "stages", "preset", "bits"), what="spec key")
+            check_name(key, (*_OPTIONS, "stages", "preset", "bits"), what="spec key")
         if ("stages" in options) == ("preset" in options):
             raise SpecError(f"a codebook spec must have either stages or preset, got {options!r}")
         rest = {key: options[key] for key in _OPTIONS if key in options}
@@ -141,21 +120,11 @@ class CodebookSpec:
         ``fast`` is ternary digits, ``faithful`` is bytes of centroids, and ``balanced`` is one half
         of the bytes of each, the centroids first.
         """
-        _check_name(name, PRESETS, what="preset")
-        if not _is_integer(bits) or bits not in range(8, 65, 8):
+        check_name(name, PRESETS, what="preset")
+        if not is_integer(bits) or bits not in range(8, 65, 8):
             raise SpecError(f"bits must be a multiple of 8 from 8 to 64, got {bits!r}")
         width = bits // 8
         n_centroids = {"fast": 0, "balanced": (width + 1) // 2, "faithful": width}[name]
         n_digits = 5 * (width - n_centroids) - (1 if n_centroids == 0 and width == 8 else 0)
         digits = [{"ternary": n_digits}] if n_digits else []
         return cls([{"centroids": 256}] * n_centroids + digits, **options)
-
-
-def _is_integer(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_name(name: object, known: Sequence[str], *, what: str) -> None:
-    if name in known:
-        return
-    raise SpecError(f"unknown {what} {name!r}, {nearest(str(name), known)}")

@@ -1,12 +1,12 @@
 """SIDs on the wire: the inverses between digits, symbols, bytes and SIDs."""
 
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.layout import MAX_WIDTH, RADIX, VALUES, DigitArray, Layout, lay_out
-from semantic_ids.codebook.spec import Stage
+from semantic_ids.codebook.layout import DIGITS, MAX_WIDTH, VALUES, DigitArray, Layout, lay_out
+from semantic_ids.codebook.stage import Stage
 from semantic_ids.errors import InputError, ShapeError, SpecError
 
 SidArray: TypeAlias = npt.NDArray[np.int64]
@@ -47,12 +47,16 @@ def sids_to_bytes(sids: npt.ArrayLike, width: int) -> ByteArray:
     return array.astype(">i8").view(np.uint8).reshape(-1, MAX_WIDTH)[:, MAX_WIDTH - width :].copy()
 
 
-def bytes_to_sids(symbols: ByteArray | bytes, width: int) -> SidArray:
+def bytes_to_sids(
+    symbols: ByteArray | bytes, width: int, *, out: SidArray | None = None
+) -> SidArray:
     """Read SIDs from big-endian bytes, the inverse of ``sids_to_bytes``.
 
     Parameters
     ----------
     symbols : ndarray of shape (n, width), uint8, or bytes of length n * width
+    out : ndarray of shape (n,), int64, optional
+        Where to write the SIDs.
 
     Returns
     -------
@@ -68,9 +72,19 @@ def bytes_to_sids(symbols: ByteArray | bytes, width: int) -> SidArray:
         raise ShapeError(
             f"symbols must be uint8 of shape (n, {width}), got {symbols.dtype} {symbols.shape}"
         )
-    padded = np.zeros((len(symbols), MAX_WIDTH), np.uint8)
-    padded[:, MAX_WIDTH - width :] = symbols
-    return padded.view(">i8").ravel().astype(np.int64)
+    sids = np.empty(len(symbols), np.int64) if out is None else out
+    blob = np.ascontiguousarray(symbols).reshape(-1)
+    # A SID is the top of an 8-byte word that overlaps the SIDs after it: one strided pass reads all
+    # but the last few, whose words would pass the end.
+    n_words = max(0, (blob.size - MAX_WIDTH) // width + 1)
+    if n_words:
+        words = np.ndarray((n_words,), ">u8", buffer=blob, strides=(width,))
+        shift = np.uint64(8 * (MAX_WIDTH - width))
+        np.right_shift(words, shift, out=sids[:n_words].view(np.uint64))
+    padded = np.zeros((len(symbols) - n_words, MAX_WIDTH), np.uint8)
+    padded[:, MAX_WIDTH - width :] = symbols[n_words:]
+    sids[n_words:] = padded.view(">i8").ravel()
+    return sids
 
 
 def pack_digits(digits: npt.ArrayLike) -> SidArray:
@@ -92,10 +106,8 @@ def pack_digits(digits: npt.ArrayLike) -> SidArray:
     array = np.asarray(digits)
     if array.ndim != 2 or array.shape[1] == 0:
         raise ShapeError(f"digits must have shape (n, n_digits), got {array.shape}")
-    if array.size and not np.isin(array, (-1, 0, 1)).all():
-        raise InputError("digits must be -1, 0 or 1")
     layout = lay_out((Stage("ternary", (array.shape[1],)),))
-    return bytes_to_sids(symbols_of_digits(array.astype(np.int8), layout), len(layout))
+    return bytes_to_sids(symbols_of_digits(array, layout), len(layout))
 
 
 def unpack_digits(sids: npt.ArrayLike, n_digits: int) -> DigitArray:
@@ -115,14 +127,22 @@ def unpack_digits(sids: npt.ArrayLike, n_digits: int) -> DigitArray:
     return digits_of_symbols(assigned_symbols(sids, layout)[0], layout)
 
 
-def symbols_of_digits(digits: DigitArray, layout: Layout) -> ByteArray:
-    """Compose (n, n_digits) digits of a layout of digits only into (n, width) symbols."""
+def symbols_of_digits(digits: npt.NDArray[Any], layout: Layout) -> ByteArray:
+    """Compose (n, n_digits) digits of a layout of digits only into (n, width) symbols.
+
+    Raises
+    ------
+    InputError
+        If a digit is not one of its byte's.
+    """
     symbols = np.zeros((len(digits), len(layout)), np.uint8)
     for j, byte in enumerate(layout):
-        radix = RADIX[byte.kind]
-        values = (digits[:, byte.rows] + 1) // (2 if radix == 2 else 1)
-        places = radix ** np.arange(byte.n_digits)
-        symbols[:, j] = values @ places
+        own, allowed = digits[:, byte.rows], DIGITS[byte.kind]
+        wrong = ~np.isin(own, allowed)
+        if wrong.any():
+            raise InputError(f"{byte.kind} digits must be in {allowed}, got {own[wrong][0]}")
+        values = np.searchsorted(allowed, own)
+        symbols[:, j] = values @ len(allowed) ** np.arange(byte.n_digits)
     return symbols
 
 

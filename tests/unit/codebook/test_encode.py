@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from codebook_samples import clustered
+from codebook_samples import STAGES, clustered
 
 from semantic_ids.codebook import (
     Codebook,
@@ -18,12 +18,14 @@ from semantic_ids.codebook import (
     digit_tables,
     digits_of,
     encode,
+    fit,
     null_sid,
+    sids_of,
     sids_to_bytes,
 )
 from semantic_ids.codebook.decoder import reconstruct
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
-from semantic_ids.errors import InputError, ShapeError
+from semantic_ids.errors import InputError, ShapeError, SpecError
 
 GOLDEN = json.loads((Path(__file__).parent / "golden" / "sids.json").read_text())
 
@@ -154,6 +156,27 @@ def test_digits_are_the_sum_of_digit_table_rows(codebook, vectors):
     digits = sum(E[j, symbols[:, j]] for j in range(codebook.width))
     assert E.shape == (codebook.width, 256, codebook.n_digits)
     assert np.array_equal(digits_of(sids, codebook), digits)
+
+
+@pytest.mark.parametrize("stages", ["ternary", "ternary and binary"])
+def test_digits_give_back_their_sids(vectors, stages):
+    codebook = fit(vectors, CodebookSpec(STAGES[stages], rounds=0))
+    sids = encode(vectors, codebook)
+    assert np.array_equal(sids_of(digits_of(sids, codebook), codebook), sids)
+    digits = digits_of(sids[:3], codebook).astype(float)
+    with pytest.raises(ShapeError, match=rf"shape \(n, {codebook.n_digits}\), got \(3, 2\)"):
+        sids_of(digits[:, :2], codebook)
+    for kind, wrong in ((codebook.layout[-1].kind, 2), ("ternary", 0.5)):
+        digits[1, 0 if kind == "ternary" else -1] = wrong
+        with pytest.raises(InputError, match=f"{kind} digits must be in .*, got {wrong}"):
+            sids_of(digits, codebook)
+
+
+def test_digits_alone_give_no_sid_of_centroids():
+    spec = CodebookSpec([{"centroids": 2}, {"ternary": 1}])
+    codebook = Codebook(spec, {"e": 1}, np.zeros(1), np.zeros((3, 1)), 0, 0)
+    with pytest.raises(SpecError, match="stages of digits only"):
+        sids_of([[1]], codebook)
 
 
 def test_the_null_sid_decodes_to_the_mean(codebook):

@@ -1,12 +1,11 @@
 import pytest
 
 from semantic_ids.codebook import CodebookSpec
-from semantic_ids.codebook.layout import lay_out
 from semantic_ids.errors import SpecError
 
 
 def widths(*stages):
-    return [byte.radices for byte in lay_out(CodebookSpec(stages).stages)]
+    return [byte.radices for byte in CodebookSpec(stages).layout]
 
 
 def test_a_spec_survives_its_dict():
@@ -54,7 +53,7 @@ def test_a_preset_fills_its_bits():
         spec = CodebookSpec.from_dict({"preset": name, "bits": 64})
         assert spec.to_dict()["stages"] == expected
         for bits in range(8, 72, 8):
-            assert len(lay_out(CodebookSpec.preset(name, bits).stages)) == bits // 8
+            assert len(CodebookSpec.preset(name, bits).layout) == bits // 8
 
 
 def test_digits_fill_bytes_five_and_eight_at_a_time():
@@ -76,14 +75,20 @@ def test_full_bytes_leave_the_null_sid_free():
 
 
 @pytest.mark.parametrize(
-    ("stages", "fits"),
-    [([{"ternary": 40}], "ternary: 39"), ([{"binary": 64}], "binary: 63")],
+    ("stages", "rule"),
+    [
+        ([{"ternary": 40}], "the last stage would fit with ternary: 39"),
+        ([{"binary": 10**12}], "the last stage would fit with binary: 63"),
+        ([{"centroids": 8}] * 7 + [{"ternary": 6}], "the last stage would fit with ternary: 5"),
+        ([{"centroids": 8}] * 8 + [{"ternary": 6}], "use fewer stages"),
+        ([{"centroids": 256}] * 9, "use fewer stages"),
+    ],
 )
-def test_more_than_eight_bytes_are_refused_with_what_fits(stages, fits):
-    with pytest.raises(SpecError, match=f"must fit in 8 bytes, got 9: .* with {fits}"):
-        lay_out(CodebookSpec(stages).stages)
+def test_more_than_eight_bytes_are_refused_with_what_fits(stages, rule):
+    with pytest.raises(SpecError, match=rf"must fit in 8 bytes, got \[{{.*}}\]: {rule}"):
+        CodebookSpec(stages)
 
 
 def test_a_byte_of_centroids_has_at_most_256_values():
     with pytest.raises(SpecError, match="at most 256 values in a byte"):
-        lay_out(CodebookSpec([{"centroids": [32, 16]}]).stages)
+        CodebookSpec([{"centroids": [32, 16]}])

@@ -41,6 +41,17 @@ def test_sids_survive_their_bytes(data, width):
     assert np.array_equal(bytes_to_sids(symbols.tobytes(), width), sids)
 
 
+@pytest.mark.parametrize("width", range(1, 9))
+def test_bytes_are_read_from_any_memory_into_any_place(width):
+    symbols = np.random.default_rng(0).integers(0, 256, (50, 2 * width), np.uint8)
+    expected = [int.from_bytes(row.tobytes(), "big", signed=width == 8) for row in symbols[:, 1::2]]
+    place = np.zeros(60, np.int64)
+    returned = bytes_to_sids(symbols[:, 1::2], width, out=place[5:55])
+    assert place.tolist() == [0] * 5 + expected + [0] * 5
+    assert returned.base is place
+    assert bytes_to_sids(b"", width).shape == (0,)
+
+
 @given(st.data(), st.integers(1, 8))
 def test_bytes_survive_as_sids(data, width):
     rows = hnp.arrays(np.uint8, st.tuples(st.integers(0, 20), st.just(width)))
@@ -85,7 +96,7 @@ def test_wrong_arguments_are_refused():
         bytes_to_sids(b"1234567", 3)
     with pytest.raises(ShapeError, match=r"uint8 of shape \(n, 2\)"):
         bytes_to_sids(np.zeros((1, 2), np.int64), 2)
-    with pytest.raises(InputError, match="digits must be -1, 0 or 1"):
+    with pytest.raises(InputError, match=r"ternary digits must be in \(-1, 0, 1\), got 2"):
         pack_digits([[2, 0]])
     with pytest.raises(ShapeError, match="digits must have shape"):
         pack_digits([1, 0])
