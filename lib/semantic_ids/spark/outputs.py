@@ -1,49 +1,45 @@
 """Tables of ours: created with their invariants, replaced or appended to in one commit."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from operator import itemgetter
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, DataFrameWriter, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 from pyspark.sql.types import StructType
 
 from semantic_ids.errors import TableError
+from semantic_ids.spark.commits import (
+    AnotherRunError,
+    Commit,
+    Turn,
+    label_rejects,
+    parse_commit,
+    rejects_in,
+)
 from semantic_ids.spark.sources import is_delta, is_path, locate, opening
 
-__all__ = ["Commit", "Output", "label_rejects", "rejects_in"]
+__all__ = ["AnotherRunError", "Commit", "Output", "Turn", "label_rejects", "rejects_in"]
 
-_ROW_CHANGES = ("WRITE", "DELETE", "UPDATE", "MERGE", "RESTORE", "TRUNCATE", "REPLACE", "STREAMING")
-
-
-_REJECTED = "rejected: "
-
-
-def label_rejects(by_reason: Mapping[str, int]) -> dict[str, int]:
-    """Label counts by reason as a commit's `rows` hold them, in the order of the reasons."""
-    return {f"{_REJECTED}{reason}": n for reason, n in sorted(by_reason.items())}
-
-
-def rejects_in(rows: Mapping[str, int]) -> dict[str, int]:
-    """Give the counts by reason among a commit's `rows`."""
-    labels = [label for label in rows if label.startswith(_REJECTED)]
-    return {label.removeprefix(_REJECTED): rows[label] for label in labels}
-
-
-@dataclass(frozen=True)
-class Commit:
-    """What one of our commits says of itself: which work it is, from what, and how many rows."""
-
-    key: str
-    inputs: Mapping[str, Any]
-    rows: Mapping[str, int] = field(default_factory=dict)
-
-    def to_json(self) -> str:
-        """Give the text stored as the commit's userMetadata."""
-        return json.dumps({"key": self.key, "inputs": self.inputs, "rows": self.rows})
+_FEW_COMMITS = 20
+# what somebody else may do to a table of ours and leave its rows as they are
+_HARMLESS = frozenset(
+    {
+        "ADD CONSTRAINT",
+        "CHANGE COLUMN",
+        "COMPUTE STATS",
+        "CREATE TABLE",
+        "DROP CONSTRAINT",
+        "OPTIMIZE",
+        "REORG",
+        "SET TBLPROPERTIES",
+        "UNSET TBLPROPERTIES",
+        "UPGRADE PROTOCOL",
+        "VACUUM END",
+        "VACUUM START",
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -122,47 +118,109 @@ class Output:
 
     def commits(self, spark: SparkSession) -> Iterator[Commit]:
         """Give our commits, newest first, back to where somebody else changed rows."""
-        if not self.exists(spark):
-            return
-        history = self._open(spark).history().orderBy(F.desc("version"))
-        for row in history.select("operation", "userMetadata").toLocalIterator():
-            said = _parse(row["userMetadata"] or "")
-            if "key" in said:
-                yield Commit(said["key"], said["inputs"], said["rows"])
-            elif row["operation"].startswith(_ROW_CHANGES):
+        for row in self._history(spark):
+            commit = parse_commit(row)
+            if commit:
+                yield commit
+            elif row["operation"] not in _HARMLESS:
                 return
 
-    def replace(self, rows: DataFrame, where: str | None, commit: Commit) -> None:
-        """Put rows in place of those that meet a condition (all, if none), in one commit."""
-        writer = (
-            rows.select(*self.schema.names)
-            .write.format("delta")
-            .mode("overwrite")
-            .option("compression", "zstd")
-            .option("partitionOverwriteMode", "static")  # whatever the cluster's default
-            .option("userMetadata", commit.to_json())
+    def _history(self, spark: SparkSession) -> Iterator[Row]:
+        """Give the table's commits, newest first; few are looked at before all are read."""
+        if not self.exists(spark):
+            return
+        table, seen = self._open(spark), None
+        for limit in (_FEW_COMMITS, None):
+            history = table.history(limit) if limit else table.history()
+            rows = history.select("version", "operation", "userMetadata").collect()
+            for row in sorted(rows, key=itemgetter("version"), reverse=True):
+                if seen is None or row["version"] < seen:
+                    seen = row["version"]
+                    yield row
+            if limit and len(rows) < limit:
+                return
+
+    def turn(self, spark: SparkSession, key: str) -> Turn:
+        """Take the turn to write the next commit of a key; do so before reading what it rests on.
+
+        Runs that saw the same newest commit of the key hold the same number, and Delta takes it
+        once. Commits that the log has forgotten were below its oldest version.
+        """
+        number = 0
+        for row in self._history(spark):
+            number = row["version"]
+            commit = parse_commit(row)
+            if commit and commit.key == key:
+                return Turn(key, number + 1)
+        return Turn(key, number)
+
+    def replace(
+        self, rows: DataFrame, where: str | None, commit: Commit, *, turn: Turn | None = None
+    ) -> None:
+        """Put rows in place of those that meet a condition (all, if none), in one commit.
+
+        Raises
+        ------
+        AnotherRunError
+            If another run used the turn, or changed the same rows meanwhile.
+        """
+        writer = self._writer(rows, "overwrite").option("partitionOverwriteMode", "static")
+        self._save(
+            rows.sparkSession,
+            writer.option("replaceWhere", where) if where else writer,
+            commit,
+            turn,
         )
-        self._save(rows.sparkSession, writer.option("replaceWhere", where) if where else writer)
 
-    def append(self, rows: DataFrame) -> None:
-        """Add rows in one commit."""
-        writer = rows.select(*self.schema.names).write.format("delta").mode("append")
-        self._save(rows.sparkSession, writer.option("compression", "zstd"))
+    def append(
+        self, rows: DataFrame, commit: Commit | None = None, *, turn: Turn | None = None
+    ) -> None:
+        """Add rows in one commit.
 
-    def _save(self, spark: SparkSession, writer: DataFrameWriter) -> None:
+        Raises
+        ------
+        AnotherRunError
+            If another run used the turn.
+        """
+        self._save(rows.sparkSession, self._writer(rows, "append"), commit, turn)
+
+    def _writer(self, rows: DataFrame, mode: str) -> DataFrameWriter:
+        writer = rows.select(*self.schema.names).write.format("delta").mode(mode)
+        return writer.option("compression", "zstd")
+
+    def _save(
+        self,
+        spark: SparkSession,
+        writer: DataFrameWriter,
+        commit: Commit | None,
+        turn: Turn | None,
+    ) -> None:
+        if commit:
+            writer = writer.option("userMetadata", commit.to_json())
+        if turn:
+            writer = writer.option("txnAppId", turn.key).option("txnVersion", str(turn.number))
         place = locate(spark, self.table)
         if is_path(place):
             writer.save(place)
         else:
             writer.saveAsTable(place)
+        if commit and turn:
+            self.require_won(spark, commit)
 
+    def require_won(self, spark: SparkSession, commit: Commit) -> None:
+        """Make sure that a commit was written: Delta leaves out in silence what comes too late.
 
-def _parse(text: str) -> dict[str, Any]:
-    try:
-        said = json.loads(text)
-    except ValueError:
-        return {}
-    return said if isinstance(said, dict) else {}
+        Raises
+        ------
+        AnotherRunError
+            If it is not there.
+        """
+        said = commit.to_json()
+        if not any(row["userMetadata"] == said for row in self._history(spark)):
+            raise AnotherRunError(
+                f"{self.name}: another run wrote to {self.table!r} first; "
+                "this one wrote nothing there, run it again"
+            )
 
 
 def _columns(types: Mapping[str, str]) -> str:
