@@ -18,7 +18,7 @@ HOUR_MS = 3_600_000
 
 def _data_files(world: World, table: str) -> list[Path]:
     uris = world.rows(table).inputFiles()
-    return sorted(Path(unquote(uri.removeprefix("file://"))) for uri in uris)
+    return sorted(Path(unquote(uri.partition("file:")[2].replace("//", "/"))) for uri in uris)
 
 
 def _damage_middle(file: Path) -> None:
@@ -84,11 +84,10 @@ def test_an_embedding_column_that_changes_its_length_half_way_is_rejected_row_by
 
 
 def test_a_vacuumed_change_feed_is_replaced_by_another_way(world: World) -> None:
-    world.spark.conf.set("spark.databricks.delta.retentionDurationCheck.enabled", "false")
-    try:
-        DeltaTable.forPath(world.spark, world.table("items")).vacuum(0)
-    finally:
-        world.spark.conf.unset("spark.databricks.delta.retentionDurationCheck.enabled")
+    current = _data_files(world, "items")
+    for file in Path(world.table("items")).rglob("*.parquet"):  # VACUUM does so, a minute slower
+        if file not in current and "_delta_log" not in file.parts:
+            file.unlink()
     finished = world.run_here("quantize_items")
     assert finished.code == 0, finished.said
     world.check("quantize_items")
