@@ -5,7 +5,7 @@
     .venv/bin/python benchmarks/quantizers.py small                   error with few rows to fit
 
 Each arm runs in its own process on the same rows: it is fitted on four fifths of a set (at most
-65,536 rows, of which it may hold out some to choose by) and judged on the last fifth (at most
+32,768 rows, of which it may hold out some to choose by) and judged on the last fifth (at most
 20,000). Seconds are CPU time of the process, which a busy machine lengthens little; speed is the
 best of at least three calls with 8,192 rows. An arm that fails or takes over --limit CPU seconds
 says so in its row. Prints Markdown, writes JSON.
@@ -53,7 +53,10 @@ def main() -> None:
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(text + "\n")
     if options.plot:
-        plot(results, options.plot)
+        others = (
+            json.loads(options.beside.read_text())["results"]["measured"] if options.beside else []
+        )
+        plot(results + others, options.plot)
 
 
 def parse() -> argparse.Namespace:
@@ -71,6 +74,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", type=int, help="to fit, of rows and small")
     parser.add_argument("--draws", type=int, default=3, help="of the rows to fit, of small")
     parser.add_argument("--limit", type=int, default=300, help="CPU seconds of an arm")
+    parser.add_argument("--beside", type=Path, help="JSON of a run of other arms, for the picture")
     parser.add_argument("--output", type=Path)
     parser.add_argument("--plot", type=Path, help="folder for the pictures, of front")
     return parser.parse_args()

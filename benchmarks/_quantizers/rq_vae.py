@@ -1,8 +1,10 @@
 """RQ-VAE by the usual recipe, as a reference: an autoencoder whose latent is residually quantised.
 
-Encoder and decoder are MLPs (384-512-256-128-latent and back), each level has 256 codewords with
-k-means starts on a warmed-up encoder's latents, exponential moving averages and restarts of dead
-words; the gradient passes straight through. As in our fit, held-out rows choose the epoch.
+Encoder and decoder are MLPs, each level has 256 codewords with k-means starts on a warmed-up
+encoder's latents, exponential moving averages and restarts of dead words; the gradient passes
+straight through. As in our fit, rows held out of the training choose the step to keep. One hidden
+layer and a wide latent were chosen on a validation split of the pooled text: at 64 bits the deep
+and narrow 512-256-128-64 had an error of 0.493 there.
 """
 
 import copy
@@ -92,14 +94,14 @@ def train(
     rows: np.ndarray,
     levels: int,
     *,
-    latent: int = 64,
-    hidden: tuple[int, ...] = (512, 256, 128),
-    steps: int = 4000,
-    warm_up: int = 1000,
+    latent: int = 128,
+    hidden: tuple[int, ...] = (512,),
+    steps: int = 2000,
+    warm_up: int = 500,
     rate: float = 1e-3,
     commitment: float = 0.25,
 ) -> RQVAE:
-    """Return the model of the epoch with the least error on rows held out of the training."""
+    """Return the model of the step with the least error on rows held out of the training."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     shuffled = torch.from_numpy(rows[np.random.default_rng(0).permutation(len(rows))])
