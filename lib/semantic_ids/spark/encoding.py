@@ -6,14 +6,19 @@ from typing import Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType
+from pyspark.sql.types import DataType, StringType
 
 from semantic_ids.codebook import Codebook, encode
+from semantic_ids.errors import TableError
+from semantic_ids.spark.parquet_files import FOOTERS, RowGroup, balance, read_footers, read_rows
 from semantic_ids.spark.vectors import parse_vectors
 
 __all__ = ["Encoded", "sids_of"]
+
+_TASK_BYTES = 256 * 2**20  # what a lost task costs to do again, compressed
+_BATCH_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -55,13 +60,81 @@ def sids_of(
     binary_dtype : str
         float32 or float16, for a BINARY collection.
     files : sequence of str, optional
-        URIs of the Parquet files that hold exactly `rows`, both columns among their own.
+        URIs of the Parquet files that hold exactly `rows`, both columns among their own. Workers
+        read them with pyarrow if it can open them on the driver and on the executors.
+
+    Raises
+    ------
+    TableError
+        If the end of a file shows that it is no whole Parquet file.
     """
-    return Encoded(
-        _through_spark(rows, codebook, item_id=item_id, binary_dtype=binary_dtype),
-        "spark",
-        "no files were given",
-    )
+    if files is None:
+        why = "no files were given"
+    else:
+        found = _row_groups(rows.sparkSession, codebook, files)
+        if not isinstance(found, str):
+            frame = _from_files(rows.sparkSession, codebook, found, item_id, binary_dtype)
+            return Encoded(frame, "pyarrow", f"{len(files):,} files of {len(found):,} row groups")
+        why = found
+    frame = _through_spark(rows, codebook, item_id=item_id, binary_dtype=binary_dtype)
+    return Encoded(frame, "spark", why)
+
+
+def _row_groups(
+    spark: SparkSession, codebook: Codebook, files: Sequence[str]
+) -> list[RowGroup] | str:
+    """Read all footers on the executors; or say why pyarrow cannot read the files.
+
+    The driver opens one file first, which starts no job where it cannot be done at all.
+    """
+    (collection,) = codebook.collections
+    n_tasks = max(1, min(len(files), 4 * spark.sparkContext.defaultParallelism))
+    shared = spark.sparkContext.broadcast((files, collection))
+
+    def describe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        uris, column = shared.value
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                yield read_footers(uris, range(task, len(uris), n_tasks), column)
+
+    found = read_footers(files, range(min(1, len(files))), collection).to_pylist()
+    if not any(row["problem"] for row in found):
+        tasks = spark.range(0, n_tasks, 1, n_tasks)
+        found = tasks.mapInArrow(describe, FOOTERS).toArrow().to_pylist()
+    problems = [row for row in found if row["problem"]]
+    if not problems:
+        return [RowGroup(files[row["file"]], row["row_group"], row["size_bytes"]) for row in found]
+    first = min(problems, key=lambda row: (not row["broken"], row["file"]))
+    if first["broken"]:
+        raise TableError(f"embeddings: {first['problem']}")
+    return str(first["problem"])
+
+
+def _from_files(
+    spark: SparkSession,
+    codebook: Codebook,
+    groups: Sequence[RowGroup],
+    item_id: DataType,
+    binary_dtype: str,
+) -> DataFrame:
+    (collection,) = codebook.collections
+    size_bytes = sum(group.size_bytes for group in groups)
+    n_tasks = max(spark.sparkContext.defaultParallelism, -(-size_bytes // _TASK_BYTES))
+    tasks = balance(groups, n_tasks)
+    shared = spark.sparkContext.broadcast((tasks, codebook))
+    arrow_id = pa.string() if isinstance(item_id, StringType) else pa.int64()
+    batch_rows = max(1, _BATCH_BYTES // (4 * codebook.dim))
+
+    def to_sids(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        shares, codebook = shared.value
+        for batch in batches:
+            for task in batch.column(0).to_pylist():
+                rows = read_rows(shares[task], collection, item_id=arrow_id, batch_rows=batch_rows)
+                for vectors in rows:
+                    yield encode_batch(vectors, codebook, binary_dtype)
+
+    numbers = spark.range(0, len(tasks), 1, max(1, len(tasks)))
+    return numbers.mapInArrow(to_sids, _schema(item_id))
 
 
 def _through_spark(
@@ -76,8 +149,11 @@ def _through_spark(
 
     vector = F.col(f"`{collection.replace('`', '``')}`").alias("vector")
     columns = rows.select(F.col("item_id").cast(item_id), vector)
-    schema = f"item_id {item_id.simpleString()}, sid bigint, reason string"
-    return columns.mapInArrow(to_sids, schema)
+    return columns.mapInArrow(to_sids, _schema(item_id))
+
+
+def _schema(item_id: DataType) -> str:
+    return f"item_id {item_id.simpleString()}, sid bigint, reason string"
 
 
 def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -> pa.RecordBatch:
