@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.codebooks import read_codebook
+from semantic_ids.spark.codebooks import open_codebook
 from semantic_ids.spark.events import event_dtypes, join_sids, select_events
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sequences import build_segments, require_vacant_day, sequences_output
@@ -23,7 +23,7 @@ from semantic_ids.spark.sources import open_source
 
 def prepare(spark: SparkSession, config: BuildSequences) -> Plan:
     """Open the inputs and check the output."""
-    codebook = read_codebook(open_source(spark, "codebooks", config.codebooks), config.codebook)
+    codebook = open_codebook(spark, config)
     events = open_source(spark, "events", config.events)
     item_sids = open_source(spark, "item_sids", config.item_sids)
     dtypes = event_dtypes(events, config.event_columns)

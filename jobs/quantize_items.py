@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import QuantizeItems
-from semantic_ids.spark.codebooks import read_codebook
+from semantic_ids.spark.codebooks import open_codebook
 from semantic_ids.spark.quantize import Outputs, id_type, replace_sids
 from semantic_ids.spark.sources import open_source
 from semantic_ids.spark.vectors import require_embedding
@@ -23,7 +23,7 @@ from semantic_ids.spark.vectors import require_embedding
 
 def prepare(spark: SparkSession, config: QuantizeItems) -> Plan:
     """Open the inputs and check the outputs."""
-    codebook = read_codebook(open_source(spark, "codebooks", config.codebooks), config.codebook)
+    codebook = open_codebook(spark, config)
     embeddings = open_source(spark, "embeddings", config.embeddings)
     outputs = Outputs.of(config, id_type(embeddings, "item_id"))
     for collection in codebook.collections:

@@ -20,8 +20,10 @@ _TABLES = (
     "codebooks",
     "item_sids",
     "rejected_items",
+    "sid_items",
     "events",
     "sequences",
+    "releases",
     "runs",
 )
 

@@ -3,16 +3,25 @@
 import contextlib
 import datetime
 import re
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from semantic_ids.codebook import CodebookSpec
 from semantic_ids.config import JobConfig, Section, Table
 
-__all__ = ["AuditFootprint", "BuildSequences", "FitCodebook", "QuantizeItems"]
+__all__ = ["AuditFootprint", "BuildSequences", "FitCodebook", "QuantizeItems", "SwitchRelease"]
 
 BinaryDtype = Literal["float32", "float16"]
+
+
+def _no_id(name: str) -> str:
+    if re.fullmatch("[0-9a-f]{32}", name):
+        raise ValueError(f"must not look like a codebook_id, got {name!r}")
+    return name
+
+
+Name = Annotated[str, Field(min_length=1), AfterValidator(_no_id)]
 
 
 class FitCodebook(JobConfig):
@@ -21,7 +30,7 @@ class FitCodebook(JobConfig):
     embeddings: Table = Field(description="item_id and one column per collection")
     codebooks: Table = Field(description="the table the codebook is appended to")
     collection: str = Field(description="the embedding column to fit", min_length=1)
-    name: str = Field(description="what people call this codebook", min_length=1)
+    name: Name = Field(description="what people call this codebook")
     spec: dict[str, Any] = Field(description="stages and encode options of the codebook")
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
     dim: int | None = Field(None, gt=0, description="length of a vector; default: the commonest")
@@ -35,23 +44,36 @@ class FitCodebook(JobConfig):
         CodebookSpec.from_dict(spec)
         return spec
 
-    @field_validator("name")
-    @classmethod
-    def _name_is_no_id(cls, name: str) -> str:
-        if re.fullmatch("[0-9a-f]{32}", name):
-            raise ValueError(f"must not look like a codebook_id, got {name!r}")
-        return name
-
 
 class QuantizeItems(JobConfig):
     """Give every item of an embeddings table its SID."""
 
     embeddings: Table = Field(description="item_id and the codebook's collection")
     codebooks: Table = Field(description="the table that holds the codebook")
-    codebook: str = Field(description="a codebook_id, or a name for its newest", min_length=1)
+    codebook: str = Field(description="a codebook_id, or a name", min_length=1)
+    releases: Table | None = Field(
+        None, description="what a name means; default: the newest codebook of that name"
+    )
     item_sids: Table = Field(description="item_id, sid, codebook_id")
     rejected_items: Table = Field(description="item_id, reason, run_id, codebook_id")
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+
+
+class SwitchRelease(JobConfig):
+    """Make a name mean another codebook, or go back to the one before."""
+
+    releases: Table = Field(description="name, codebook_id, since, run_id")
+    codebooks: Table = Field(description="the table that holds the codebook")
+    item_sids: Table = Field(description="what quantize_items wrote")
+    name: Name = Field(description="what jobs call it: codebook=NAME")
+    codebook: str = Field(description="a codebook_id, or `previous` to go back")
+
+    @field_validator("codebook")
+    @classmethod
+    def _codebook_is_an_id_or_previous(cls, codebook: str) -> str:
+        if codebook != "previous" and not re.fullmatch("[0-9a-f]{32}", codebook):
+            raise ValueError(f"must be a codebook_id or previous, got {codebook!r}")
+        return codebook
 
 
 class BuildSequences(JobConfig):
@@ -60,7 +82,10 @@ class BuildSequences(JobConfig):
     events: Table = Field(description="user_id, item_id, timestamp and further columns")
     item_sids: Table = Field(description="what quantize_items wrote")
     codebooks: Table = Field(description="the table that holds the codebook")
-    codebook: str = Field(description="a codebook_id, or a name for its newest", min_length=1)
+    codebook: str = Field(description="a codebook_id, or a name", min_length=1)
+    releases: Table | None = Field(
+        None, description="what a name means; default: the newest codebook of that name"
+    )
     sequences: Table = Field(description="the table of segments")
     ds: datetime.date | None = Field(
         None, description="only this UTC day's events, replacing its partition; default: all"

@@ -11,13 +11,20 @@ from hypothesis import strategies as st
 
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
-from semantic_ids.job_configs import AuditFootprint, BuildSequences, FitCodebook, QuantizeItems
+from semantic_ids.job_configs import (
+    AuditFootprint,
+    BuildSequences,
+    FitCodebook,
+    QuantizeItems,
+    SwitchRelease,
+)
 
 JOBS = {
     "audit_footprint": AuditFootprint,
     "build_sequences": BuildSequences,
     "fit_codebook": FitCodebook,
     "quantize_items": QuantizeItems,
+    "switch_release": SwitchRelease,
 }
 FIT = {
     "embeddings": "tables/items",

@@ -4,9 +4,9 @@ import datetime
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BinaryType,
@@ -21,9 +21,10 @@ from pyspark.sql.types import (
 from semantic_ids.codebook import Codebook, load, save
 from semantic_ids.errors import TableError
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.sources import Source
+from semantic_ids.spark.releases import released_codebook
+from semantic_ids.spark.sources import Source, open_source
 
-__all__ = ["append_codebook", "codebooks_output", "read_codebook"]
+__all__ = ["append_codebook", "codebooks_output", "open_codebook", "read_codebook"]
 
 _SCHEMA = StructType(
     [
@@ -57,11 +58,15 @@ def append_codebook(
     lineage: Mapping[str, Any],
     metrics: Mapping[str, Any],
 ) -> bool:
-    """Add a codebook unless its id and name are there already; say whether it was added."""
+    """Add a codebook unless its id and name are there already; say whether it was added.
+
+    It is the newest of its name even where the clock went backwards.
+    """
+    table = output.create(spark)
     row = (
         codebook.codebook_id,
         name,
-        datetime.datetime.now(datetime.UTC),
+        _after_newest(table.toDF(), name),
         json.dumps(codebook.spec.to_dict()),
         codebook.width,
         codebook.n_digits,
@@ -71,7 +76,6 @@ def append_codebook(
         bytearray(save(codebook)),
     )
     new = spark.createDataFrame([row], _SCHEMA)
-    table = output.create(spark)
     result = (
         table.alias("old")
         .merge(new.alias("new"), "old.codebook_id = new.codebook_id and old.name = new.name")
@@ -79,6 +83,51 @@ def append_codebook(
         .execute()
     )
     return bool(result.select("num_inserted_rows").collect()[0][0])
+
+
+def _after_newest(codebooks: DataFrame, name: str) -> datetime.datetime:
+    newest_us = F.max(F.unix_micros("created_at"))
+    found = codebooks.where(F.col("name") == name).agg(newest_us).collect()[0][0]
+    now = datetime.datetime.now(datetime.UTC)
+    if found is None:
+        return now
+    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
+    return max(now, epoch + datetime.timedelta(microseconds=found + 1))
+
+
+class NamesCodebook(Protocol):
+    """A configuration that says which codebook a job works with."""
+
+    @property
+    def codebooks(self) -> str:
+        """The table that holds it."""
+
+    @property
+    def codebook(self) -> str:
+        """Its codebook_id, or a name."""
+
+    @property
+    def releases(self) -> str | None:
+        """The table that says what a name means."""
+
+
+def open_codebook(spark: SparkSession, config: NamesCodebook) -> Codebook:
+    """Read the codebook that a configuration means.
+
+    An id means itself. A name means its current release where there is a releases table, else the
+    newest codebook of that name.
+
+    Raises
+    ------
+    TableError
+        If a table or the codebook is not there, or the name has no release.
+    ArtefactError
+        If the stored bytes do not give the id that they are filed under.
+    """
+    wanted = config.codebook
+    if config.releases and not _ID.fullmatch(wanted):
+        wanted = released_codebook(open_source(spark, "releases", config.releases), wanted)
+    return read_codebook(open_source(spark, "codebooks", config.codebooks), wanted)
 
 
 def read_codebook(source: Source, codebook: str) -> Codebook:
