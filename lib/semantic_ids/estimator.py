@@ -61,7 +61,7 @@ class DiscretePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         *,
         stages: list[dict[str, Any]] | None = None,
         output: Output = "digits",
-        rounds: int = 20,
+        rounds: int = 30,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
         self.n_digits = n_digits
@@ -114,7 +114,8 @@ class DiscretePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         if self.stages is not None:
             return self.stages
         fitted_rows = n_rows - n_rows // 10
-        return [{"ternary": self.n_digits or min(_MAX_DIGITS, fitted_rows)}]
+        most = min(_MAX_DIGITS, fitted_rows)
+        return [{"ternary": most if self.n_digits is None else self.n_digits}]
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

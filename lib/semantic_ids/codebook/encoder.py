@@ -47,7 +47,7 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook, *, threads: int = 1) -> S
     Costs one GEMM of n x dim x n_rows and the search. Extra memory is bounded by a block of 1024
     rows for each thread.
     """
-    if not is_integer(threads) or threads < 1:
+    if not is_integer(threads, least=1):
         raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
     array = check_vectors(vectors, codebook.dim)
     return bytes_to_sids(encode_symbols(array, codebook, threads=threads), codebook.width)

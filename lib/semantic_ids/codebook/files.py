@@ -76,7 +76,10 @@ def load(payload: bytes, expected_id: str | None = None) -> Codebook:
 
 def save_file(codebook: Codebook, path: str | Path) -> None:
     """Write a codebook to a file, see ``save``."""
-    Path(path).write_bytes(save(codebook))
+    try:
+        Path(path).write_bytes(save(codebook))
+    except OSError as error:
+        raise ArtefactError(f"codebook file {path} cannot be written: {error.strerror}") from error
 
 
 def load_file(path: str | Path, expected_id: str | None = None) -> Codebook:

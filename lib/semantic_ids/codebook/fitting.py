@@ -1,8 +1,10 @@
 """Vectors to a codebook."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +14,11 @@ from semantic_ids.codebook.grid import choose_grid
 from semantic_ids.codebook.initial import fit_bytes
 from semantic_ids.codebook.quality import error_curve
 from semantic_ids.codebook.refine import refine
-from semantic_ids.codebook.sample import Sample, hold_out
+from semantic_ids.codebook.sample import MAX_VALIDATION, Sample, hold_out, some_rows
 from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.codebook.stage import is_integer
 from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
-from semantic_ids.errors import InputError
+from semantic_ids.errors import InputError, SpecError
 
 Progress = Callable[[str, float], None]
 
@@ -44,8 +47,9 @@ def fit(
     collection : str
         Name of the embedding column, part of the codebook.
     validation : array_like of shape (m, dim), optional
-        Held-out rows that choose the round of refinement to keep. Default: a tenth of the rows,
-        drawn by the seed, at most 1,024; all rows where there are fewer than ten.
+        Held-out rows that choose the round of refinement to keep; of more than 4,096, that many
+        drawn by the seed. Default: a tenth of the vectors, drawn by the seed, at most 256; all of
+        them where there are fewer than ten.
     progress : callable, optional
         Called as ``progress(step, error)`` with the held-out relative error up to each byte of the
         first fit, and after each round of refinement.
@@ -60,32 +64,32 @@ def fit(
     ShapeError
         If the vectors are not 2-d or not real.
     InputError
-        If a value is not finite, or there are fewer rows than digits or centroids.
+        If a value is not finite or a vector too long, or there are fewer rows than digits or
+        centroids.
     """
+    if not isinstance(spec, CodebookSpec):
+        raise SpecError(f"spec must be a CodebookSpec, got {type(spec).__name__}")
+    if not is_integer(seed, least=0):
+        raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
     array = check_vectors(vectors)
-    layout = spec.layout
     rng = np.random.default_rng(seed)
-    training = hold_out(len(array), rng) if validation is None else np.ones(len(array), np.bool_)
+    training, held_out = _split(array, validation, rng)
     _check_rows(int(training.sum()), spec)
-    sample = Sample.of(array, training)
-    held_out = (
-        array[~training] if validation is None else check_vectors(validation, len(sample.mean))
-    )
-    if not len(held_out):
-        held_out = array
     check_finite(to_float32(held_out))
-
+    sample = Sample.of(array, training)
     R = sample.initial(rng)
     norms = np.sqrt((R.astype(np.float64) ** 2).sum(axis=1))
-    rounded = partial(_rounded, spec=spec, typical_norm=float(np.quantile(norms, _TYPICAL)))
-    in_pca = partial(rounded, mean=np.zeros_like(sample.mean), collection=collection)
+    typical = float(np.quantile(norms, _TYPICAL))
+    rounded = partial(_rounded, spec=spec, collection=collection)
+    in_pca = partial(rounded, typical_norm=typical, mean=np.zeros_like(sample.mean))
     report = progress or (lambda step, error: None)
-    V = fit_bytes(R, layout, rng)
+    V = fit_bytes(R, spec.layout, rng)
     rotated = sample.rotated(held_out)
     for j, error in enumerate(error_curve(rotated, in_pca(V)), start=1):
-        report(f"byte {j} of {len(layout)}", float(error))
+        report(f"byte {j} of {len(spec.layout)}", float(error))
     V = refine(V, sample, rotated, rounded=in_pca, rounds=spec.rounds, seed=seed, report=report)
-    codebook = rounded(sample.unrotated(V), mean=sample.mean, collection=collection)
+    typical = math.ldexp(typical, sample.exponent)
+    codebook = rounded(sample.unrotated(V), typical_norm=typical, mean=sample.mean)
     metrics = {
         "rows_fitted": int(training.sum()),
         "rows_held_out": len(held_out),
@@ -99,6 +103,19 @@ def _rounded(
 ) -> Codebook:
     basis, x_exponent, basis_exponent = choose_grid(V, spec.layout, typical_norm=typical_norm)
     return Codebook(spec, {collection: len(mean)}, mean, basis, x_exponent, basis_exponent)
+
+
+def _split(
+    array: npt.NDArray[Any], validation: npt.ArrayLike | None, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[Any]]:
+    """Return which rows to train on, and the held-out rows."""
+    if validation is None:
+        training = hold_out(len(array), rng)
+        return training, array if training.all() else array[~training]
+    held_out = check_vectors(validation, array.shape[1])
+    if not len(held_out):
+        raise InputError("validation must hold at least one row, got none")
+    return np.ones(len(array), np.bool_), held_out[some_rows(len(held_out), MAX_VALIDATION, rng)]
 
 
 def _check_rows(n_rows: int, spec: CodebookSpec) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.layout import MAX_WIDTH, VALUES, Layout
-from semantic_ids.codebook.wire import SidArray, bytes_to_sids, sids_to_bytes
-from semantic_ids.errors import InputError, SpecError
+from semantic_ids.codebook.codebook import Codebook
+from semantic_ids.codebook.layout import MAX_WIDTH, VALUES
+from semantic_ids.codebook.stage import is_integer
+from semantic_ids.codebook.wire import ByteArray, SidArray, bytes_to_sids, sids_to_bytes
+from semantic_ids.errors import InputError, ShapeError, SpecError
 
 _LETTERS = "abcdefgh"
 _MULTIPLIERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
@@ -19,6 +21,7 @@ def prefix_ids(sids: npt.ArrayLike, width: int, *, table_size: int | None = None
     Parameters
     ----------
     sids : array_like of shape (n,), integers
+        The null SID counts as one of bytes 0xFF.
     table_size : int, optional
         Hash each id to [0, table_size), by SplitMix64 of the prefix and its length.
 
@@ -33,8 +36,8 @@ def prefix_ids(sids: npt.ArrayLike, width: int, *, table_size: int | None = None
     )
     if table_size is None:
         return prefixes
-    if table_size < 1:
-        raise InputError(f"table_size must be at least 1, got {table_size}")
+    if not is_integer(table_size, least=1):
+        raise InputError(f"table_size must be a whole number of at least 1, got {table_size!r}")
     mixed = prefixes.astype(np.uint64) + np.arange(1, width + 1, dtype=np.uint64) * np.uint64(
         0x9E3779B97F4A7C15
     )
@@ -46,12 +49,24 @@ def prefix_ids(sids: npt.ArrayLike, width: int, *, table_size: int | None = None
 
 def tokens(sids: npt.ArrayLike, width: int) -> list[str]:
     """Spell SIDs for a generative model: ``<a_12><b_7>`` is byte 0 of 12 and byte 1 of 7."""
-    return ["".join(map(_token, range(width), row)) for row in sids_to_bytes(sids, width).tolist()]
+    symbols = _symbols(sids, width)
+    return ["".join(map(_token, range(width), row)) for row in symbols.tolist()]
 
 
-def token_vocabulary(layout: Layout) -> list[str]:
-    """List all tokens that SIDs of a codebook's layout are spelt with, byte after byte."""
-    return [_token(j, value) for j, byte in enumerate(layout) for value in range(byte.n_values)]
+def token_vocabulary(codebook: Codebook) -> list[str]:
+    """List all tokens that the SIDs of a codebook are spelt with, byte after byte."""
+    return [
+        _token(j, value) for j, byte in enumerate(codebook.layout) for value in range(byte.n_values)
+    ]
+
+
+def _symbols(sids: npt.ArrayLike, width: int) -> ByteArray:
+    """Return the bytes of SIDs of which none is null."""
+    symbols = sids_to_bytes(sids, width)
+    n_null = int((symbols == VALUES - 1).all(axis=1).sum())
+    if n_null:
+        raise InputError(f"sids must not be null, got {n_null} null SIDs")
+    return symbols
 
 
 def _token(j: int, value: int) -> str:
@@ -75,6 +90,7 @@ def unique_sids(
     item_ids : sequence of int or of str
         Each once.
     sids : array_like of shape (n,), integers
+        None null.
     width : int
         Bytes of `sids`, at most 6, so that the result is never negative.
     assigned : mapping of item id to unique SID, optional
@@ -88,13 +104,19 @@ def unique_sids(
     Raises
     ------
     InputError
-        If an item comes twice, or more than 255 items share a SID.
+        If an item comes twice, a SID is null, or more than 255 items share a SID.
+    ShapeError
+        If there are not as many SIDs as items.
     """
-    if not 1 <= width <= MAX_WIDTH - 2:
-        raise SpecError(f"width must be from 1 to {MAX_WIDTH - 2} to append a byte, got {width}")
+    if not is_integer(width, least=1) or width > MAX_WIDTH - 2:
+        raise SpecError(f"width must be from 1 to {MAX_WIDTH - 2} to append a byte, got {width!r}")
     if len(set(item_ids)) != len(item_ids):
         raise InputError("item_ids must be unique")
-    prefixes = bytes_to_sids(sids_to_bytes(sids, width), width).tolist()
+    if len({isinstance(item_id, str) for item_id in item_ids}) > 1:
+        raise InputError("item_ids must be all integers or all strings, got both")
+    prefixes = bytes_to_sids(_symbols(sids, width), width).tolist()
+    if len(prefixes) != len(item_ids):
+        raise ShapeError(f"sids must be one for each of {len(item_ids)}, got {len(prefixes)}")
     kept = dict(assigned or {})
     taken: dict[int, set[int]] = {}
     for unique in kept.values():

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.decoder import decode_tables
 from semantic_ids.codebook.encoder import BLOCK_ROWS, encode_symbols
-from semantic_ids.codebook.vectors import check_vectors, to_float32
+from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
 from semantic_ids.errors import ShapeError
 
 
@@ -28,7 +28,11 @@ def relative_error(vectors: npt.ArrayLike, decoded: npt.ArrayLike) -> float:
     x, x_hat = check_vectors(vectors), check_vectors(decoded)
     if x.shape != x_hat.shape:
         raise ShapeError(f"decoded must have shape {x.shape}, got {x_hat.shape}")
-    error = sum(squares(x[b].astype(np.float64) - x_hat[b]) for b in _blocks(x))
+    error = 0.0
+    for block in _blocks(x):
+        difference = x[block].astype(np.float64) - x_hat[block]
+        check_finite(difference)
+        error += squares(difference)
     return _ratio(error, _squares_about_mean(x))
 
 

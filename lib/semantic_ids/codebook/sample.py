@@ -9,15 +9,18 @@ import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import FloatArray
 from semantic_ids.codebook.vectors import check_finite, to_float32
+from semantic_ids.errors import InputError
 
 CHUNK_ROWS = 8192
-MAX_HELD_OUT = 1024
+MAX_HELD_OUT = 256
+MAX_VALIDATION = 4096
 MAX_INITIAL = 65536
+MAX_NORM = 2.0**120  # with room to float32's largest
 
 
 @dataclass(frozen=True)
 class Sample:
-    """Rows in PCA coordinates, ``(x - mean) Q``, computed a chunk at a time from the user's array.
+    """Rows in PCA coordinates, ``(x - mean) Q / 2^e``, a chunk at a time from the user's array.
 
     Parameters
     ----------
@@ -28,12 +31,15 @@ class Sample:
     mean : ndarray of shape (dim,), float32
     rotation : ndarray of shape (dim, dim), float32
         Q, the eigenvectors of the covariance, the largest eigenvalue first.
+    exponent : int
+        e, which makes the rows about as long as 1, whatever their unit.
     """
 
     array: npt.NDArray[Any]
     training: npt.NDArray[np.bool_]
     mean: FloatArray
     rotation: FloatArray
+    exponent: int
 
     @classmethod
     def of(cls, array: npt.NDArray[Any], training: npt.NDArray[np.bool_]) -> "Sample":
@@ -46,32 +52,47 @@ class Sample:
         C = np.zeros((len(mean), len(mean)))
         for rows in _chunks(array, training):
             centred = (rows - mean).astype(np.float64)
+            norm = float(np.sqrt((centred**2).sum(axis=1).max()))
+            if norm > MAX_NORM:
+                raise InputError(f"vectors must be within 2 ** 120 of their mean, got {norm:.2g}")
             C += centred.T @ centred
         _, Q = np.linalg.eigh(C)
-        return cls(array, training, mean, Q[:, ::-1].astype(np.float32))
+        _, exponent = np.frexp(np.sqrt(np.trace(C) / training.sum()))
+        return cls(array, training, mean, Q[:, ::-1].astype(np.float32), int(exponent))
 
-    def chunks(self) -> Iterator[FloatArray]:
-        """Yield the training rows in PCA coordinates."""
-        return (self.rotated(rows) for rows in _chunks(self.array, self.training))
+    def chunks(self, *, every: int = 1, first: int = 0) -> Iterator[FloatArray]:
+        """Yield the training rows among rows first, first + every, ..., in PCA coordinates."""
+        some = slice(first, None, every)
+        return (self.rotated(rows) for rows in _chunks(self.array[some], self.training[some]))
+
+    def stride(self, *, rounds_left: int) -> int:
+        """Return which rows a round reads: every so many, all in the last, half before, ...
+
+        None reads fewer than 65,536.
+        """
+        return max(1, min(len(self.array) // MAX_INITIAL, 2 ** min(rounds_left - 1, 30)))
 
     def rotated(self, rows: npt.NDArray[Any]) -> FloatArray:
         """Return rows in PCA coordinates."""
-        return np.asarray((to_float32(rows) - self.mean) @ self.rotation)
+        return np.asarray((to_float32(rows) - self.mean) @ np.ldexp(self.rotation, -self.exponent))
 
     def unrotated(self, V: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
         """Return directions in the vectors' own coordinates."""
-        return np.asarray(V @ self.rotation.T.astype(np.float64))
+        return np.ldexp(V @ self.rotation.T.astype(np.float64), self.exponent)
 
     def initial(self, rng: np.random.Generator) -> FloatArray:
         """Return at most 65,536 training rows in PCA coordinates, to fit byte by byte in memory."""
-        chosen = np.flatnonzero(self.training)
-        if len(chosen) > MAX_INITIAL:
-            chosen = np.sort(rng.choice(chosen, MAX_INITIAL, replace=False))
-        return self.rotated(self.array[chosen])
+        chosen = some_rows(len(self.array), MAX_INITIAL, rng)
+        return self.rotated(self.array[chosen[self.training[chosen]]])
+
+
+def some_rows(n: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Return all of n rows, or `most` of them drawn without replacement, in order."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False))
 
 
 def hold_out(n: int, rng: np.random.Generator) -> npt.NDArray[np.bool_]:
-    """Return which rows to train on: all but a tenth, at most 1,024 fewer."""
+    """Return which rows to train on: all but a tenth, at most 256 fewer."""
     training = np.ones(n, np.bool_)
     training[rng.choice(n, min(n // 10, MAX_HELD_OUT), replace=False)] = False
     return training

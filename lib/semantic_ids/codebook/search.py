@@ -6,6 +6,7 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import Codebook, FloatArray64
 from semantic_ids.codebook.decoder import decode_tables
 from semantic_ids.codebook.layout import VALUES
+from semantic_ids.codebook.stage import is_integer
 from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
 from semantic_ids.codebook.wire import ByteArray, SidArray, assigned_symbols
 from semantic_ids.errors import InputError, ShapeError
@@ -72,8 +73,8 @@ class SIDIndex:
         """
         from semantic_ids.codebook import lookup  # numba: slow to import
 
-        if k < 1:
-            raise InputError(f"k must be at least 1, got {k}")
+        if not is_integer(k, least=1):
+            raise InputError(f"k must be a whole number of at least 1, got {k!r}")
         distances, positions = lookup.look_up_nearest(
             self._sids, self._norms, self._lookups(query), min(k, len(self))
         )

@@ -37,7 +37,7 @@ class CodebookSpec:
     Examples
     --------
     >>> CodebookSpec([{"ternary": 25}]).to_dict()
-    {'stages': [{'ternary': 25}], 'beam': 1, 'sweeps': 3, 'rounds': 20}
+    {'stages': [{'ternary': 25}], 'beam': 1, 'sweeps': 3, 'rounds': 30}
     """
 
     stages: tuple[Stage, ...]
@@ -51,7 +51,7 @@ class CodebookSpec:
         *,
         beam: int | None = None,
         sweeps: int | None = None,
-        rounds: int = 20,
+        rounds: int = 30,
     ) -> None:
         if isinstance(stages, str | Mapping) or not isinstance(stages, Iterable):
             raise SpecError(f"stages must be a list of stages, got {stages!r}")
@@ -65,7 +65,7 @@ class CodebookSpec:
             "rounds": rounds,
         }
         for name, least in (("beam", 1), ("sweeps", 0), ("rounds", 0)):
-            if not is_integer(options[name]) or options[name] < least:
+            if not is_integer(options[name], least=least):
                 raise SpecError(
                     f"{name} must be a whole number of at least {least}, got {options[name]!r}"
                 )

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from numbers import Integral
+from typing import Any, TypeAlias
 
 from semantic_ids.errors import SpecError, nearest
 
@@ -30,20 +31,21 @@ class Stage:
         check_name(kind, KINDS, what="stage kind")
         counts = tuple(asked) if isinstance(asked, Sequence) else (asked,)
         least = 2 if kind == "centroids" else 1
-        if not counts or not all(is_integer(count) and count >= least for count in counts):
+        if not counts or not all(is_integer(count, least=least) for count in counts):
             raise SpecError(f"{kind} must be whole numbers of at least {least}, got {asked!r}")
         if kind in DIGIT_KINDS and len(counts) != 1:
             raise SpecError(f"{kind} must be one number of digits, got {asked!r}")
-        return cls(kind, counts)
+        return cls(kind, tuple(int(count) for count in counts))
 
     def to_dict(self) -> dict[str, int | list[int]]:
         """Return the form that ``parse`` reads."""
         return {self.kind: self.counts[0] if len(self.counts) == 1 else list(self.counts)}
 
 
-def is_integer(value: object) -> bool:
-    """Say whether a value is a whole number; True and False are not."""
-    return isinstance(value, int) and not isinstance(value, bool)
+def is_integer(value: Any, *, least: int | None = None) -> bool:
+    """Say whether a value is a whole number of at least `least`; True and False are not."""
+    whole = isinstance(value, Integral) and not isinstance(value, bool)
+    return whole and (least is None or value >= least)
 
 
 def check_name(name: object, known: Sequence[str], *, what: str) -> None:

@@ -16,8 +16,15 @@ def check_vectors(vectors: npt.ArrayLike, dim: int | None = None) -> npt.NDArray
     ------
     ShapeError
         If the array is not 2-d, not real numbers, or its width is not `dim`.
+    InputError
+        If a value is masked.
     """
-    array = np.asarray(vectors)
+    if np.ma.is_masked(vectors):
+        raise InputError("vectors must have no masked values")
+    try:
+        array = np.asarray(vectors)
+    except ValueError as error:
+        raise ShapeError(f"vectors must have rows of one length: {error}") from error
     if array.ndim != 2 or array.shape[1] != (dim or max(array.shape[1], 1)):
         raise ShapeError(f"vectors must have shape (n, {dim or 'dim'}), got {array.shape}")
     if array.dtype.kind not in "fiu":

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.layout import DIGITS, MAX_WIDTH, VALUES, DigitArray, Layout, lay_out
-from semantic_ids.codebook.stage import Stage
+from semantic_ids.codebook.stage import Stage, is_integer
 from semantic_ids.errors import InputError, ShapeError, SpecError
 
 SidArray: TypeAlias = npt.NDArray[np.int64]
@@ -197,5 +197,5 @@ def _as_sids(sids: npt.ArrayLike) -> SidArray:
 
 
 def _check_width(width: int) -> None:
-    if not 1 <= width <= MAX_WIDTH:
-        raise SpecError(f"width must be from 1 to {MAX_WIDTH}, got {width}")
+    if not is_integer(width, least=1) or width > MAX_WIDTH:
+        raise SpecError(f"width must be from 1 to {MAX_WIDTH}, got {width!r}")

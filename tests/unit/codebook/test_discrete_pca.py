@@ -49,6 +49,10 @@ def test_wrong_parameters_are_refused():
     rows = clustered(50, 4)
     with pytest.raises(InputError, match="output must be 'digits' or 'sids', got 'codes'"):
         DiscretePCA(output="codes").fit(rows)
+    with pytest.raises(SpecError, match="ternary must be whole numbers of at least 1, got 0"):
+        DiscretePCA(0).fit(rows)
+    with pytest.raises(InputError, match=r"ternary digits must be in .*, got 0.5"):
+        DiscretePCA(3).fit(rows).inverse_transform([[0.5, 0, 0]])
     with pytest.raises(SpecError, match="either n_digits or stages"):
         DiscretePCA(3, stages=[{"ternary": 3}]).fit(rows)
     with pytest.raises(ShapeError, match=r"X must have shape \(n, 3\), got \(2, 4\)"):

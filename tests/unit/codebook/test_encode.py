@@ -222,6 +222,13 @@ def test_values_that_are_not_finite_are_refused(codebook, vectors, bad):
         encode(broken, codebook)
 
 
+def test_masked_values_are_refused(codebook, vectors):
+    with pytest.raises(InputError, match="no masked values"):
+        encode(np.ma.array(vectors, mask=vectors > 1), codebook)
+    unmasked = np.ma.array(vectors)
+    assert np.array_equal(encode(unmasked, codebook), encode(vectors, codebook))
+
+
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
@@ -229,6 +236,8 @@ def test_values_that_are_not_finite_are_refused(codebook, vectors, bad):
         (np.zeros(24), r"got \(24,\)"),
         (np.zeros((2, 24), complex), "real numbers, got dtype complex128"),
         (np.full((2, 24), "a"), "real numbers, got dtype <U1"),
+        ([[1, 2], [3]], "rows of one length"),
+        (None, r"got \(\)"),
     ],
 )
 def test_wrong_shapes_and_dtypes_are_refused(codebook, wrong, message):

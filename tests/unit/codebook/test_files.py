@@ -25,6 +25,8 @@ def test_a_codebook_survives_its_file(codebook, tmp_path):
     assert load_file(tmp_path / "codebook.safetensors") == codebook
     with pytest.raises(ArtefactError, match="cannot be read: No such file"):
         load_file(tmp_path / "missing.safetensors")
+    with pytest.raises(ArtefactError, match="cannot be written: Is a directory"):
+        save_file(codebook, tmp_path)
 
 
 def test_a_codebook_is_a_value(codebook):

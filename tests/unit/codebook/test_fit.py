@@ -6,8 +6,9 @@ from sklearn.decomposition import PCA
 from semantic_ids.codebook import CodebookSpec, decode, encode, error_curve, fit, relative_error
 from semantic_ids.codebook.initial import fit_centroids, fit_directions, sign, ternary
 from semantic_ids.codebook.layout import lay_out
-from semantic_ids.codebook.least_squares import Statistics, solve
-from semantic_ids.errors import InputError, ShapeError
+from semantic_ids.codebook.least_squares import MEMORY, Equations, Sums, by_energy, solve
+from semantic_ids.codebook.sample import CHUNK_ROWS, MAX_INITIAL, Sample
+from semantic_ids.errors import InputError, ShapeError, SpecError
 
 TERNARY = CodebookSpec([{"ternary": 5}])
 
@@ -65,17 +66,55 @@ def test_least_squares_without_noise_is_that_of_all_rows_at_once():
     symbols = symbols.astype(np.uint8)
     B = np.concatenate([byte.design[symbols[:, j]] for j, byte in enumerate(layout)], axis=1)
     X = (B @ rng.standard_normal((n_rows, 3))).astype(np.float32)
-    statistics = Statistics.zero(layout, 3)
+    sums = Sums(layout, 3)
     for part in np.array_split(np.arange(4000), 3):
-        statistics.add(X[part], symbols[part])
-    H, S = statistics.normal_equations()
-    assert np.array_equal(H, B.T.astype(int) @ B)
-    np.testing.assert_allclose(S, B.T @ X.astype(float), atol=1e-6)
+        sums.add(X[part], symbols[part])
+    equations = sums.equations()
+    assert np.array_equal(equations.H, B.T.astype(int) @ B)
+    np.testing.assert_allclose(equations.S, B.T @ X.astype(float), atol=1e-6)
     V = rng.standard_normal((n_rows, 3))
+    variance = ((X - B @ V) ** 2).mean(axis=0)
+    np.testing.assert_allclose(equations.residual_variance(V), variance, rtol=1e-5)
     for _ in range(40):
-        previous, V = V, solve(V, statistics, rng)
+        previous, V = V, solve(V, equations, layout, rng)
     errors = [float(((X - B @ basis) ** 2).mean()) for basis in (previous, V)]
     assert errors[1] <= errors[0] < 0.05 * float((X**2).mean())
+
+
+def test_equations_average_with_those_of_earlier_rounds():
+    new, old = (Equations(np.full((2, 2), x), np.ones((2, 3)), np.ones(3), x) for x in (1.0, 2.0))
+    averaged = new.after(old)
+    assert averaged.n == pytest.approx(1 * (1 - MEMORY) + 2 * MEMORY)
+    np.testing.assert_allclose(averaged.H, averaged.n)
+    np.testing.assert_allclose(averaged.S, 1)
+
+
+def test_a_solution_in_another_order_is_that_of_the_permuted_equations():
+    rng = np.random.default_rng(0)
+    layout = CodebookSpec([{"centroids": 3}, {"ternary": 7}]).layout
+    B = np.concatenate([np.eye(3)[rng.integers(0, 3, 90)], rng.integers(-1, 2, (90, 7))], axis=1)
+    V, X = rng.standard_normal((10, 4)), rng.standard_normal((90, 4))
+    equations = Equations(B.T @ B, B.T @ X, (X**2).sum(axis=0), 90)
+    order = by_energy(V, equations.H.diagonal(), layout)
+    assert order[:3].tolist() == [0, 1, 2]
+    energies = (equations.H.diagonal() * (V**2).sum(axis=1))[order]
+    assert (np.diff(energies[3:]) <= 0).all()
+    permuted = equations.permuted(order)
+    assert np.array_equal(permuted.H, B[:, order].T @ B[:, order])
+    np.testing.assert_allclose(
+        permuted.residual_variance(V[order]), equations.residual_variance(V), rtol=1e-12
+    )
+
+
+def test_centroids_without_rows_are_drawn_beside_the_busiest():
+    layout = CodebookSpec([{"centroids": 4}]).layout
+    V = np.array([[0.0, 0], [9, 9], [5, 5], [7, 7]])
+    counts = np.array([60, 30, 10, 0])
+    S = counts[:, None] * V
+    equations = Equations(np.diag(counts), S, (counts @ V**2) + 1e-6, 100)
+    solved = solve(V, equations, layout, np.random.default_rng(0))
+    np.testing.assert_allclose(solved[:3], V[:3], atol=1e-3)
+    np.testing.assert_allclose(solved[3], V[0], atol=1e-2)
 
 
 @pytest.mark.parametrize("stages", STAGES.values(), ids=STAGES)
@@ -140,6 +179,25 @@ def test_rows_without_variance_decode_to_themselves():
         assert np.array_equal(decode(encode(rows, codebook), codebook), rows)
 
 
+def test_rounds_of_many_rows_read_more_and_more_of_them():
+    n = 8 * MAX_INITIAL
+    sample = Sample.of(np.ones((n, 1), np.uint8), np.arange(n) % 10 > 0)
+    strides = [sample.stride(rounds_left=left) for left in range(6, 0, -1)]
+    assert strides == [8, 8, 8, 4, 2, 1]
+    read = [sum(map(len, sample.chunks(every=8, first=first))) for first in range(8)]
+    assert sum(read) == sum(map(len, sample.chunks())) == n * 9 // 10
+    assert min(read) > n // 11
+    few = Sample.of(np.ones((100, 1), np.uint8), np.ones(100, np.bool_))
+    assert few.stride(rounds_left=30) == 1
+
+
+def test_a_memory_map_is_fitted_as_its_rows_are(tmp_path):
+    rows = clustered(3 * CHUNK_ROWS, 6)
+    np.save(tmp_path / "rows.npy", rows)
+    mapped = np.load(tmp_path / "rows.npy", mmap_mode="r")
+    assert fit(mapped, TERNARY) == fit(rows, TERNARY)
+
+
 def test_one_row_is_its_own_centroid():
     rows = np.arange(4, dtype=np.float32)[None]
     with pytest.raises(InputError, match="ternary: 5 needs at least as many rows, got 1"):
@@ -177,16 +235,52 @@ def test_wrong_vectors_are_refused(vectors):
         fit(broken, TERNARY)
     with pytest.raises(InputError, match="finite in float32"):
         fit(vectors, TERNARY, validation=broken)
+    with pytest.raises(InputError, match="validation must hold at least one row, got none"):
+        fit(vectors, TERNARY, validation=vectors[:0])
     with pytest.raises(ShapeError, match=r"shape \(n, dim\), got \(24,\)"):
         fit(vectors[0], TERNARY)
     with pytest.raises(ShapeError, match=r"shape \(n, 24\), got \(700, 5\)"):
         fit(vectors, TERNARY, validation=vectors[:, :5])
 
 
+@pytest.mark.parametrize("scale", [1e-25, 1e30])
+def test_vectors_of_any_scale_are_fitted_alike(vectors, scale):
+    errors = [
+        fit(rows, CodebookSpec(STAGES["mixed"], rounds=1)).metrics["error_curve"][-1]
+        for rows in (vectors, vectors * np.float32(scale))
+    ]
+    assert errors[1] == pytest.approx(errors[0], abs=0.02)
+
+
+def test_vectors_too_long_to_multiply_are_refused(vectors):
+    with pytest.raises(InputError, match=r"within 2 \*\* 120 of their mean, got"):
+        fit(vectors * np.float32(1e37), TERNARY)
+
+
+def test_one_row_far_away_is_no_trouble(vectors):
+    rows = np.concatenate([vectors, vectors[:1] * np.float32(1e6)])
+    for stages in STAGES.values():
+        codebook = fit(rows, CodebookSpec(stages, rounds=2))
+        assert np.isfinite(decode(encode(rows, codebook), codebook)).all()
+
+
+@pytest.mark.parametrize("wrong", [-1, 1.5, "a", None])
+def test_a_wrong_seed_is_refused(vectors, wrong):
+    with pytest.raises(InputError, match="seed must be a whole number of at least 0, got"):
+        fit(vectors, TERNARY, seed=wrong)
+
+
+def test_a_spec_is_no_dict(vectors):
+    with pytest.raises(SpecError, match="spec must be a CodebookSpec, got dict"):
+        fit(vectors, TERNARY.to_dict())
+
+
 def test_relative_error_by_hand():
     assert relative_error([[0.0], [2.0]], [[0.0], [1.0]]) == 0.5
     assert relative_error([[1.0], [1.0]], [[1.0], [1.0]]) == 0
     assert relative_error([[1.0], [1.0]], [[1.0], [2.0]]) == np.inf
+    with pytest.raises(InputError, match="finite"):
+        relative_error([[0.0], [np.nan]], [[0.0], [1.0]])
     with pytest.raises(ShapeError, match=r"decoded must have shape \(2, 1\), got \(1, 1\)"):
         relative_error([[0.0], [2.0]], [[0.0]])
 

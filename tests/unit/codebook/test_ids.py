@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
 
-from semantic_ids.codebook import prefix_ids, token_vocabulary, tokens, unique_sids
-from semantic_ids.codebook.layout import lay_out
-from semantic_ids.codebook.spec import Stage
-from semantic_ids.errors import InputError, SpecError
+from semantic_ids.codebook import (
+    Codebook,
+    CodebookSpec,
+    null_sid,
+    prefix_ids,
+    token_vocabulary,
+    tokens,
+    unique_sids,
+)
+from semantic_ids.errors import InputError, ShapeError, SpecError
 
 
 def test_prefixes_by_hand():
@@ -20,8 +26,9 @@ def test_hashed_prefixes_fit_the_table_and_tell_lengths_apart():
     assert len(np.unique(prefix_ids([0], 4, table_size=2**40))) == 4
     counts = np.bincount(hashed[:, 3], minlength=1000)
     assert counts.max() < 12
-    with pytest.raises(InputError, match="table_size must be at least 1, got 0"):
-        prefix_ids([0], 1, table_size=0)
+    for wrong in (0, 1.5):
+        with pytest.raises(InputError, match=f"table_size must be .* at least 1, got {wrong}"):
+            prefix_ids([0], 1, table_size=wrong)
 
 
 def test_tokens_spell_bytes():
@@ -29,8 +36,9 @@ def test_tokens_spell_bytes():
 
 
 def test_the_vocabulary_lists_the_symbols_of_each_byte():
-    layout = lay_out((Stage("centroids", (3,)), Stage("ternary", (1,))))
-    assert token_vocabulary(layout) == ["<a_0>", "<a_1>", "<a_2>", "<b_0>", "<b_1>", "<b_2>"]
+    spec = CodebookSpec([{"centroids": 3}, {"ternary": 1}])
+    codebook = Codebook(spec, {"e": 1}, np.zeros(1), np.zeros((4, 1)), 0, 0)
+    assert token_vocabulary(codebook) == ["<a_0>", "<a_1>", "<a_2>", "<b_0>", "<b_1>", "<b_2>"]
 
 
 def test_items_of_one_sid_are_numbered_by_their_ids():
@@ -55,3 +63,15 @@ def test_unique_sids_have_limits():
         unique_sids([1, 1], [2, 3], 1)
     with pytest.raises(SpecError, match="width must be from 1 to 6"):
         unique_sids([1], [2], 7)
+    with pytest.raises(InputError, match="all integers or all strings, got both"):
+        unique_sids([1, "1"], [2, 3], 1)
+    with pytest.raises(ShapeError, match="one for each of 2, got 1"):
+        unique_sids([1, 2], [2], 1)
+
+
+def test_the_null_sid_is_neither_spelt_nor_made_unique():
+    null = null_sid(2)
+    with pytest.raises(InputError, match="sids must not be null, got 1 null SIDs"):
+        tokens([5, null], 2)
+    with pytest.raises(InputError, match="sids must not be null, got 1 null SIDs"):
+        unique_sids([1], [null], 2)

@@ -41,5 +41,6 @@ def test_wrong_queries_are_refused(codebook, vectors):
         distances(vectors[:1], sids, codebook)
     with pytest.raises(InputError, match="finite"):
         distances(np.full(24, np.nan), sids, codebook)
-    with pytest.raises(InputError, match="k must be at least 1, got 0"):
-        nearest(vectors[0], sids, codebook, 0)
+    for wrong in (0, 1.5):
+        with pytest.raises(InputError, match=f"k must be a whole number .* got {wrong}"):
+            nearest(vectors[0], sids, codebook, wrong)

@@ -1,3 +1,6 @@
+import json
+
+import numpy as np
 import pytest
 
 from semantic_ids.codebook import CodebookSpec
@@ -11,6 +14,11 @@ def widths(*stages):
 def test_a_spec_survives_its_dict():
     spec = CodebookSpec([{"centroids": [16, 16]}, {"ternary": 7}], beam=3, sweeps=1, rounds=5)
     assert CodebookSpec.from_dict(spec.to_dict()) == spec
+
+
+def test_whole_numbers_of_numpy_are_whole_numbers():
+    spec = CodebookSpec([{"ternary": np.int64(5)}, {"centroids": np.array([4, 3]).tolist()}])
+    assert json.dumps(spec.to_dict()["stages"]) == '[{"ternary": 5}, {"centroids": [4, 3]}]'
 
 
 def test_digits_alone_are_encoded_without_a_beam():

@@ -90,6 +90,8 @@ def test_wrong_arguments_are_refused():
         sids_to_bytes([-1], 7)
     with pytest.raises(SpecError, match="width must be from 1 to 8, got 9"):
         sids_to_bytes([1], 9)
+    with pytest.raises(SpecError, match="width must be from 1 to 8, got '2'"):
+        sids_to_bytes([1], "2")
     with pytest.raises(ShapeError, match=r"integers of shape \(n,\), got float64"):
         sids_to_bytes([1.5], 2)
     with pytest.raises(ShapeError, match="divisible by 3, got 7"):
