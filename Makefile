@@ -1,5 +1,6 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make test         all tests; make check: style, types and the tests that need no JVM
+# make faults       kills, full disks and concurrent runs, each job at each of its writes
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -8,7 +9,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart test check lint clean
+.PHONY: help setup quickstart test faults check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -37,6 +38,9 @@ quickstart: setup
 
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest
+
+faults: setup
+	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults
 
 check: lint
 	@$(BIN)/python -m pytest -m "not spark" -q

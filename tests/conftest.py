@@ -16,8 +16,17 @@ DATA = ROOT.parent / "shared" / "data"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let `make faults` kill each job around each of its writes."""
-    parser.addoption("--every-kill-point", action="store_true", help="not just a few of them")
+    """Let `make faults` run what `make test` has no time for."""
+    parser.addoption("--every-fault", action="store_true", help="also those of `make faults`")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the slow faults to `make faults`."""
+    if config.getoption("every_fault"):
+        return
+    slow = [item for item in items if item.get_closest_marker("every_fault")]
+    config.hook.pytest_deselected(items=slow)
+    items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture(scope="session")

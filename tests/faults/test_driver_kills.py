@@ -6,21 +6,19 @@ from world import World
 pytestmark = pytest.mark.spark
 
 
-def kill_points(n_writes: int, every: bool) -> list[str]:
-    """Name the points to kill at: around each write, or around the one in the middle."""
-    chosen = range(1, n_writes + 1) if every else [(n_writes + 1) // 2]
-    return [f"{when}:{number}" for number in chosen for when in ("before", "after")]
-
-
-def test_quantize_items_killed_at_any_write_and_run_again_is_as_one_clean_run(
-    world: World, request: pytest.FixtureRequest
+@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.every_fault)])
+@pytest.mark.parametrize(
+    "job", ["quantize_items", pytest.param("build_sequences", marks=pytest.mark.every_fault)]
+)
+def test_a_job_killed_at_a_write_and_run_again_is_as_one_clean_run(
+    world: World, job: str, when: str, pytestconfig: pytest.Config
 ) -> None:
-    job = "quantize_items"
     n_writes = world.submit.writes(job, *world.overrides(job))
     world.check(job)
-    for point in kill_points(n_writes, request.config.getoption("every_kill_point")):
+    every = pytestconfig.getoption("every_fault")
+    for number in range(1, n_writes + 1) if every else [n_writes // 2 + 1]:
         world.reset()
-        world.submit.kill_at(point, job, *world.overrides(job))
+        world.submit.kill_at(f"{when}:{number}", job, *world.overrides(job))
         finished = world.run(job)
-        assert finished.code == 0, finished.said
+        assert finished.code == 0, (number, finished.said)
         world.check(job)

@@ -10,7 +10,7 @@ from world import World
 
 pytestmark = pytest.mark.spark
 
-JOBS = ["quantize_items", "build_sequences"]
+JOBS = [pytest.param("quantize_items", marks=pytest.mark.every_fault), "build_sequences"]
 
 
 @pytest.fixture
