@@ -31,7 +31,11 @@ def prepare(spark: SparkSession, config: FitCodebook) -> Plan:
         f"sample up to {config.sample_size:,} rows of {config.collection} in {embeddings.label}",
         f"fit {config.spec} and append it as {config.name!r} to {codebooks.table}",
     )
-    return Plan(steps, lambda run_id: fit_and_append(config, embeddings, codebooks, run_id))
+    terminal = spark.conf.get("spark.ui.showConsoleProgress", "false") == "true"
+    return Plan(
+        steps,
+        lambda run_id: fit_and_append(config, embeddings, codebooks, run_id, terminal=terminal),
+    )
 
 
 if __name__ == "__main__":

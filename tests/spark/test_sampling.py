@@ -1,5 +1,7 @@
 """The sample a codebook is fitted on: the same rows whatever the partitioning."""
 
+import json
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -7,6 +9,7 @@ from delta_tables import embeddings, read_delta
 
 from semantic_ids.errors import InputError, TableError
 from semantic_ids.job_configs import FitCodebook
+from semantic_ids.spark import sampling
 from semantic_ids.spark.codebooks import codebooks_output, read_codebook
 from semantic_ids.spark.fitting import fit_and_append
 from semantic_ids.spark.sampling import draw_sample
@@ -26,7 +29,9 @@ def keys(vectors):
     return {row.tobytes() for row in vectors}
 
 
-def test_the_sample_is_the_same_whatever_the_partitioning_and_order(source, items, spark_conf):
+def test_the_sample_is_the_same_whatever_the_partitioning_and_order(
+    source, items, spark_conf, monkeypatch
+):
     table = embeddings(items.ids, items.vectors)
     shuffled = table.take(np.random.default_rng(0).permutation(len(table)))
     first = draw(source(table, partitions=1), size=40).vectors
@@ -35,6 +40,7 @@ def test_the_sample_is_the_same_whatever_the_partitioning_and_order(source, item
         again = draw(source(shuffled, partitions=partitions), size=40).vectors
         assert np.array_equal(again, first)
     spark_conf("spark.sql.execution.arrow.maxRecordsPerBatch", "7")
+    monkeypatch.setattr(sampling, "_ROWS_PER_PARTITION", 9)
     assert np.array_equal(draw(source(table), size=40).vectors, first)
 
 
@@ -65,6 +71,7 @@ def test_rows_that_are_no_vectors_are_left_out_and_counted(source, items):
 def test_items_that_stand_twice_do_not_make_the_sample_depend_on_partitions(source, items):
     table = embeddings(["a"] * 60 + ["b"] * 60, items.vectors)
     first = draw(source(table, partitions=1), size=80).vectors
+    assert len(first) == 80
     assert np.array_equal(draw(source(table, partitions=8), size=80).vectors, first)
 
 
@@ -111,7 +118,10 @@ def test_a_fit_is_the_same_whatever_the_partitioning_and_is_appended_once(
     assert (first.rows_in, first.rows_out, first.rows_rejected) == (120, 120, 0)
     codebook = read_codebook(open_source(spark, "codebooks", path), "shop")
     assert (codebook.codebook_id, codebook.n_digits) == (first.codebook_id, 8)
-    assert read_delta(path).num_rows == 1
+    (row,) = read_delta(path).to_pylist()
+    steps = json.loads(row["metrics"])["steps"]
+    assert [step for step, _ in steps] == ["byte 1 of 2", "byte 2 of 2"]
+    assert steps[0][1] > steps[1][1] > 0
 
 
 @pytest.mark.parametrize(

@@ -3,24 +3,40 @@
 import logging
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from semantic_ids.codebook import Codebook, CodebookSpec, error_curve, fit
 from semantic_ids.errors import InputError
 from semantic_ids.job_configs import FitCodebook
 from semantic_ids.spark.codebooks import append_codebook
 from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.progress import report_progress
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sampling import Sample, draw_sample
 from semantic_ids.spark.sources import Source
 
 __all__ = ["fit_and_append"]
 
+Vectors = npt.NDArray[np.float32]
+
 log = logging.getLogger("semantic_ids")
 
 
 def fit_and_append(
-    config: FitCodebook, embeddings: Source, codebooks: Output, run_id: str
+    config: FitCodebook,
+    embeddings: Source,
+    codebooks: Output,
+    run_id: str,
+    *,
+    terminal: bool = False,
 ) -> RunSummary:
     """Fit a codebook on a sample of the embeddings and append it.
+
+    Parameters
+    ----------
+    terminal : bool
+        Whether a bar can be drawn on standard error; log lines otherwise.
 
     Raises
     ------
@@ -46,18 +62,12 @@ def fit_and_append(
         "fit_codebook: fitting on %s rows of %d values", f"{len(training):,}", training.shape[1]
     )
     spec = CodebookSpec.from_dict(config.spec)
-    codebook = fit(
-        training,
-        spec,
-        seed=config.seed,
-        collection=config.collection,
-        validation=held_out,
-        progress=lambda step, error: log.info("fit_codebook: %s, error %.4f", step, error),
-    )
+    codebook, steps = _fit(config, spec, training, held_out, terminal=terminal)
     metrics = {
         "relative_error": error_curve(held_out, codebook).tolist(),
         "relative_error_training": error_curve(training, codebook).tolist(),
         "rows_held_out": len(held_out),
+        "steps": steps,
     }
     lineage = _lineage(config, embeddings, sample, len(training), run_id)
     added = append_codebook(
@@ -69,6 +79,30 @@ def fit_and_append(
         metrics=metrics,
     )
     return _summary(codebook, config, embeddings, sample, metrics, added=added)
+
+
+def _fit(
+    config: FitCodebook, spec: CodebookSpec, training: Vectors, held_out: Vectors, *, terminal: bool
+) -> tuple[Codebook, list[tuple[str, float]]]:
+    """Fit, and keep the held-out error after each byte and each round."""
+    steps: list[tuple[str, float]] = []
+    show = report_progress(
+        "fit_codebook", n_bytes=len(spec.layout), n_rounds=spec.rounds, terminal=terminal
+    )
+
+    def report(step: str, error: float) -> None:
+        steps.append((step, error))
+        show(step, error)
+
+    codebook = fit(
+        training,
+        spec,
+        seed=config.seed,
+        collection=config.collection,
+        validation=held_out,
+        progress=report,
+    )
+    return codebook, steps
 
 
 def _lineage(

@@ -1,6 +1,7 @@
 """Embedding columns: Arrow in, float32 vectors out, and a reason for every row that is none."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +12,17 @@ from pyspark.sql.types import ArrayType, BinaryType, DataType, DoubleType, Float
 from semantic_ids.errors import TableError
 from semantic_ids.spark.sources import Source
 
-__all__ = ["ParsedVectors", "lengths_of", "parse_vectors", "require_embedding"]
+__all__ = [
+    "Chunk",
+    "ParsedVectors",
+    "chunks_by_length",
+    "lengths_of",
+    "parse_vectors",
+    "require_embedding",
+]
 
 _ELEMENTS = (FloatType, DoubleType)
+_CHUNK_BYTES = 8 * 2**20
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,42 @@ def lengths_of(column: pa.Array, binary_dtype: str) -> npt.NDArray[np.int64]:
         lengths = pc.list_value_length(column)
     filled: npt.NDArray[np.int64] = pc.fill_null(lengths, -1).cast(pa.int64()).to_numpy()
     return filled
+
+
+class Chunk(NamedTuple):
+    """Vectors of one length in the order of their rows, float32, and the rows that had it."""
+
+    length: int
+    n: int
+    vectors: bytes
+
+
+def chunks_by_length(
+    column: pa.Array, binary_dtype: str, *, dim: int | None = None
+) -> pa.RecordBatch:
+    """Turn a column of embeddings into chunks of at most 8 MiB, a row each: length, n, vectors.
+
+    Parameters
+    ----------
+    column : pyarrow.Array
+        As `parse_vectors` takes it.
+    dim : int, optional
+        The length to keep; rows of another one are counted only. Default: every length is kept.
+    """
+    lengths = lengths_of(column, binary_dtype)
+    chunks: list[Chunk] = []
+    for length in np.unique(lengths).tolist():
+        places = np.flatnonzero(lengths == length)
+        if length <= 0 or dim not in (None, length):
+            chunks.append(Chunk(length, len(places), b""))
+            continue
+        step = max(1, _CHUNK_BYTES // (4 * length))
+        for start in range(0, len(places), step):
+            rows = column.take(pa.array(places[start : start + step]))
+            parsed = parse_vectors(rows, length, binary_dtype=binary_dtype)
+            chunks.append(Chunk(length, len(rows), parsed.vectors.astype("<f4").tobytes()))
+    schema = pa.schema([("length", pa.int32()), ("n", pa.int32()), ("vectors", pa.binary())])
+    return pa.RecordBatch.from_pylist([chunk._asdict() for chunk in chunks], schema)
 
 
 def parse_vectors(column: pa.Array, dim: int, *, binary_dtype: str) -> ParsedVectors:
