@@ -30,7 +30,7 @@ from _record import record
 Result = dict[str, Any]
 
 FEW = r"fast|balanced|faithful|faithful, greedy|faiss RQ, beam 5|faiss PQ"
-SMALL = r"fast|binary|balanced|centroids.*|faithful|faiss RQ, beam [15]|faiss PQ|k-means per level"
+SMALL = r"fast|binary|\d centroid.*|balanced|faithful|faiss RQ, beam [15]|faiss PQ|k-means per level"
 ROWS = r"fast|balanced|faithful|faiss RQ, beam [15]"
 GEMMS = {"fast": 5, "faithful": 256}  # rows of basis in a byte
 
@@ -122,12 +122,12 @@ def small_study(options: argparse.Namespace) -> Iterator[Result]:
 
 
 def measured(
-    chosen: str, training: np.ndarray, held_out: np.ndarray, **options: int
+    chosen: str, training: np.ndarray, held_out: np.ndarray, *, bits: int, limit_s: int
 ) -> Iterator[Result]:
     """Measure the arms of which a name matches."""
-    for arm in arms():
+    for arm in arms(bits):
         if any(re.fullmatch(chosen, name) for name in arm.names):
-            yield from measure(arm, training, held_out, **options)
+            yield from measure(arm, training, held_out, bits=bits, limit_s=limit_s)
 
 
 def mean_of(results: tuple[Result, ...]) -> Result:

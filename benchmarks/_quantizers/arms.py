@@ -13,6 +13,7 @@ from semantic_ids.codebook import Codebook, CodebookSpec, decode, encode, fit
 
 Rows = np.ndarray
 K = 256
+FULL = {"centroids": K}
 GREEDY = {"beam": 1, "sweeps": 0}
 
 
@@ -29,20 +30,18 @@ class Arm(NamedTuple):
     fit: Callable[[Rows, int], Sequence[Quantizer]]
 
 
-def arms() -> list[Arm]:
-    """Return every arm; each takes training rows and the number of bits, a multiple of 8."""
+def arms(bits: int) -> list[Arm]:
+    """Return every arm for SIDs of so many bits, a multiple of 8."""
+    n_bytes = bits // 8
     return [
-        *(
-            ours(name, lambda bits, name=name: CodebookSpec.preset(name, bits))
-            for name in ("fast", "balanced")
-        ),
-        ours("binary", lambda bits: CodebookSpec([{"binary": bits - 1}])),
-        ours("balanced, greedy", lambda bits: CodebookSpec.preset("balanced", bits, **GREEDY)),
-        ours(
-            "centroids [16, 16]", lambda bits: CodebookSpec([{"centroids": [16, 16]}] * (bits // 8))
-        ),
-        ours("faithful, greedy", lambda bits: CodebookSpec.preset("faithful", bits, **GREEDY)),
-        faithful(),
+        ours("fast", CodebookSpec.preset("fast", bits)),
+        ours("binary", CodebookSpec([{"binary": bits - 1}])),
+        *mixtures(n_bytes),
+        ours("balanced", CodebookSpec.preset("balanced", bits)),
+        ours("balanced, greedy", CodebookSpec.preset("balanced", bits, **GREEDY)),
+        ours("centroids [16, 16]", CodebookSpec([{"centroids": [16, 16]}] * n_bytes)),
+        ours("faithful, greedy", CodebookSpec.preset("faithful", bits, **GREEDY)),
+        ours("faithful", CodebookSpec.preset("faithful", bits), beams=(16,)),
         *(residual_quantizer(beam) for beam in (1, 5, 16)),
         residual_quantizer(5, refine=True),
         Arm(("faiss LSQ",), "faiss LSQ", local_search_quantizer),
@@ -53,22 +52,27 @@ def arms() -> list[Arm]:
     ]
 
 
-def ours(name: str, spec: Callable[[int], CodebookSpec]) -> Arm:
-    def build(training: Rows, bits: int) -> list[Quantizer]:
-        return [quantizer_of(fit(training, spec(bits)))]
+def ours(name: str, spec: CodebookSpec, *, beams: Sequence[int] = ()) -> Arm:
+    """Fit as the spec says; wider beams then encode with the same tables."""
 
-    return Arm((name,), "ours", build)
+    def build(training: Rows, _: int) -> list[Quantizer]:
+        codebook = fit(training, spec)
+        wider = [CodebookSpec.from_dict(spec.to_dict() | {"beam": beam}) for beam in beams]
+        return [quantizer_of(replace(codebook, spec=other)) for other in (spec, *wider)]
+
+    return Arm((name, *(f"{name}, beam {beam}" for beam in beams)), "ours", build)
 
 
-def faithful() -> Arm:
-    """Fit with beam 4; a beam of 16 may then encode with the same tables."""
-
-    def build(training: Rows, bits: int) -> list[Quantizer]:
-        codebook = fit(training, CodebookSpec.preset("faithful", bits))
-        wider = replace(codebook, spec=CodebookSpec.preset("faithful", bits, beam=16))
-        return [quantizer_of(codebook), quantizer_of(wider)]
-
-    return Arm(("faithful", "faithful, beam 16"), "ours", build)
+def mixtures(n_bytes: int) -> list[Arm]:
+    """Return bytes of centroids, then ternary digits: one, two and half of the bytes."""
+    counts = sorted({1, 2, (n_bytes + 1) // 2} & set(range(1, n_bytes)))
+    return [
+        ours(
+            f"{count} centroid byte{'s' * (count > 1)}, ternary",
+            CodebookSpec([FULL] * count + [{"ternary": 5 * (n_bytes - count)}]),
+        )
+        for count in counts
+    ]
 
 
 def quantizer_of(codebook: Codebook) -> Quantizer:
