@@ -5,14 +5,33 @@ import datetime
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from semantic_ids.codebook import CodebookSpec
 from semantic_ids.config import JobConfig, Section, Table
 
-__all__ = ["AuditFootprint", "BuildSequences", "FitCodebook", "QuantizeItems", "SwitchRelease"]
+__all__ = [
+    "AuditFootprint",
+    "BuildSequences",
+    "CompactSequences",
+    "FitCodebook",
+    "QuantizeItems",
+    "SwitchRelease",
+]
 
 BinaryDtype = Literal["float32", "float16"]
+
+
+def _as_day(value: object) -> object:
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return datetime.datetime.strptime(value, "%Y-%m-%d").date()
+    if value is None or type(value) is datetime.date:
+        return value
+    raise ValueError(f"must be a date such as 2011-12-09, got {str(value)!r}")
+
+
+Day = Annotated[datetime.date, BeforeValidator(_as_day)]
 
 
 def _no_id(name: str) -> str:
@@ -56,7 +75,11 @@ class QuantizeItems(JobConfig):
     )
     item_sids: Table = Field(description="item_id, sid, codebook_id")
     rejected_items: Table = Field(description="item_id, reason, run_id, codebook_id")
+    sid_items: Table | None = Field(None, description="sid, item_id, codebook_id: the way back")
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    deletions: Literal["remove", "keep"] = Field(
+        "remove", description="what becomes of the SID of an item that the source lost"
+    )
 
 
 class SwitchRelease(JobConfig):
@@ -87,8 +110,14 @@ class BuildSequences(JobConfig):
         None, description="what a name means; default: the newest codebook of that name"
     )
     sequences: Table = Field(description="the table of segments")
-    ds: datetime.date | None = Field(
+    ds: Day | None = Field(
         None, description="only this UTC day's events, replacing its partition; default: all"
+    )
+    since: Literal["last"] | None = Field(
+        None, description="last: only events that no build has packed yet; default: all"
+    )
+    fallback: Literal["rebuild", "refuse"] = Field(
+        "rebuild", description="what since does where what is new cannot be told"
     )
     event_columns: list[str] = Field(default=[], description="fixed-width columns to keep")
     tie_break: list[str] = Field(
@@ -102,15 +131,11 @@ class BuildSequences(JobConfig):
         65_536, gt=0, le=2**24, description="a longer history becomes several segments"
     )
 
-    @field_validator("ds", mode="before")
-    @classmethod
-    def _ds_is_a_day(cls, ds: object) -> object:
-        if isinstance(ds, str):
-            with contextlib.suppress(ValueError):
-                return datetime.datetime.strptime(ds, "%Y-%m-%d").date()
-        if ds is None or type(ds) is datetime.date:
-            return ds
-        raise ValueError(f"must be a date such as 2011-12-09, got {str(ds)!r}")
+    @model_validator(mode="after")
+    def _one_scope(self) -> "BuildSequences":
+        if self.ds and self.since:
+            raise ValueError(f"since: must be left out where ds is given, got {self.since!r}")
+        return self
 
     @field_validator("event_columns", "tie_break")
     @classmethod
@@ -118,6 +143,29 @@ class BuildSequences(JobConfig):
         if len(set(columns)) != len(columns):
             raise ValueError(f"columns must differ, got {columns}")
         return columns
+
+
+class CompactSequences(JobConfig):
+    """Merge the segments of each user, over a range of ds, into few."""
+
+    sequences: Table = Field(description="the table of segments")
+    first_ds: Day | None = Field(None, description="first ds to merge; default: the oldest")
+    last_ds: Day | None = Field(
+        None, description="last ds to merge, which takes all; default: the newest"
+    )
+    max_events: int | None = Field(
+        None, gt=0, description="keep a user's newest events of the range only; default: all"
+    )
+    max_segment_events: int = Field(
+        65_536, gt=0, le=2**24, description="a longer history becomes several segments"
+    )
+    target_file_mib: int = Field(64, gt=0, le=4096, description="size of a file to aim at")
+
+    @model_validator(mode="after")
+    def _range_is_in_order(self) -> "CompactSequences":
+        if self.first_ds and self.last_ds and self.first_ds > self.last_ds:
+            raise ValueError(f"last_ds: must not be before {self.first_ds}, got {self.last_ds}")
+        return self
 
 
 class ReportSection(Section):

@@ -5,17 +5,20 @@ import dataclasses
 import numpy as np
 import pyarrow as pa
 import pytest
-from delta_tables import embeddings, read_delta, version_of
+from delta_tables import embeddings, version_of
+from pyspark.sql import SparkSession
 
 from semantic_ids.codebook import encode
 from semantic_ids.errors import TableError
+from semantic_ids.spark.item_runs import ItemRun, update_sids
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.quantize import (
     Outputs,
+    id_type,
     item_sids_output,
     quantize,
     rejected_items_output,
-    replace_sids,
+    with_ids,
 )
 
 pytestmark = pytest.mark.spark
@@ -25,8 +28,15 @@ NOT_FINITE = "the embedding holds a null, NaN, infinity or too large a value"
 FLOATS, DOUBLES = pa.list_(pa.float32()), pa.list_(pa.float64())
 
 
+def quantized(source, codebook, binary_dtype="float32", n_parts=2):
+    item_id = id_type(source, "item_id")
+    rows = with_ids(source.rows, codebook, item_id)
+    options = {"item_id": item_id, "binary_dtype": binary_dtype, "n_parts": n_parts}
+    return quantize(rows, codebook, **options).frame
+
+
 def rows_of(source, codebook, binary_dtype="float32"):
-    table = quantize(source, codebook, binary_dtype=binary_dtype).toArrow()
+    table = quantized(source, codebook, binary_dtype).toArrow()
     assert table.schema.names == ["item_id", "sid", "reason"]
     for sid, reason in zip(*(table[name].to_pylist() for name in ("sid", "reason")), strict=True):
         assert (sid is None) != (reason is None)
@@ -90,7 +100,7 @@ def test_every_embedding_type_gives_the_same_sids(
 def test_item_ids_are_bigint_or_string(source, items, codebook, expected_sids, kind, given):
     numbers = range(-3, len(items.ids) - 3)
     ids = pa.array(map(str, numbers) if given == "string" else numbers, kind)
-    found = quantize(source(embeddings(ids, items.vectors)), codebook, binary_dtype="float32")
+    found = quantized(source(embeddings(ids, items.vectors)), codebook)
     assert found.schema["item_id"].dataType.simpleString() == given
     table = found.toArrow().sort_by("sid")
     assert sorted(table["sid"].to_pylist()) == sorted(expected_sids.values())
@@ -102,7 +112,7 @@ def test_item_ids_of_another_type_are_refused(source, items, codebook, kind):
     ids = pa.array(range(3), pa.int32()).cast(kind)
     opened = source(embeddings(ids, items.vectors[:3]))
     with pytest.raises(TableError, match="column 'item_id' must be bigint or string, got "):
-        quantize(opened, codebook, binary_dtype="float32")
+        quantized(opened, codebook)
 
 
 @pytest.mark.parametrize("partitions", [1, 8])
@@ -150,6 +160,12 @@ def test_a_collection_is_found_by_its_very_name(source, items, codebook, expecte
 # The two tables
 
 
+def read_delta(path):
+    """Read a table that may have deletion vectors."""
+    spark = SparkSession.getActiveSession()
+    return spark.read.format("delta").load(str(path)).toArrow()
+
+
 class Shop:
     """Two output tables, and the work that fills them."""
 
@@ -160,9 +176,7 @@ class Shop:
         )
 
     def run(self, source, codebook, run_id="run", binary_dtype="float32"):
-        return replace_sids(
-            source, codebook, binary_dtype=binary_dtype, outputs=self.outputs, run_id=run_id
-        )
+        return update_sids(ItemRun(source, codebook, self.outputs, binary_dtype, "remove", run_id))
 
     def versions(self):
         return version_of(self.sids), version_of(self.rejects)
@@ -270,10 +284,10 @@ def test_a_run_that_ends_between_its_commits_is_mended_by_the_next(
 ):
     replace = Output.replace
 
-    def fail(output, rows, where, commit):
+    def fail(output, rows, where, commit, **options):
         if output.name == "item_sids":
             raise OSError("no more power")
-        replace(output, rows, where, commit)
+        replace(output, rows, where, commit, **options)
 
     opened = source(spoil(items, 20))
     monkeypatch.setattr(Output, "replace", fail)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 
 from delta.tables import DeltaTable
-from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 from pyspark.sql.types import StructType
 
@@ -18,7 +17,14 @@ from semantic_ids.spark.commits import (
     parse_commit,
     rejects_in,
 )
-from semantic_ids.spark.sources import is_delta, is_path, locate, opening
+from semantic_ids.spark.places import (
+    is_delta,
+    is_path,
+    locate,
+    opening,
+    require_vacant,
+    require_writable,
+)
 
 __all__ = ["AnotherRunError", "Commit", "Output", "Turn", "label_rejects", "rejects_in"]
 
@@ -52,16 +58,26 @@ class Output:
     partition_by: tuple[str, ...] = ()
     constraints: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
+    defaults: Mapping[str, str] = field(default_factory=dict)  # of a new table; may be changed
 
     def check(self, spark: SparkSession) -> None:
-        """Refuse a table that stands here with other columns or is none of ours."""
+        """Refuse a table that stands here with other columns or is none of ours.
+
+        Raises
+        ------
+        TableError
+            For that, or where nothing can be written at its path.
+        """
         with opening(self.name, self.table):
             if self.exists(spark):
-                self._require_ours(self._open(spark))
+                self._require_ours(self.open_table(spark))
             else:
-                self._require_vacant(spark)
+                require_vacant(spark, self.name, self.table)
+        if is_path(self.table):
+            require_writable(spark, self.name, locate(spark, self.table))
 
-    def _open(self, spark: SparkSession) -> DeltaTable:
+    def open_table(self, spark: SparkSession) -> DeltaTable:
+        """Open the table to change it."""
         if is_path(self.table):
             return DeltaTable.forPath(spark, locate(spark, self.table))
         return DeltaTable.forName(spark, self.table)
@@ -82,20 +98,6 @@ class Output:
                     f"this job writes {value}"
                 )
 
-    def _require_vacant(self, spark: SparkSession) -> None:
-        if not is_path(self.table):
-            schema = self.table.rpartition(".")[0]
-            if schema and not spark.catalog.databaseExists(schema):
-                raise TableError(f"{self.name}: the catalogue has no schema {schema!r}")
-            return
-        found = spark.read.format("binaryFile").option("recursiveFileLookup", "true")
-        try:
-            files = found.load(locate(spark, self.table))
-        except AnalysisException:
-            return
-        if files.select("path").head(1):
-            raise TableError(f"{self.name}: {self.table!r} holds files that are not a Delta table")
-
     def create(self, spark: SparkSession) -> DeltaTable:
         """Create the table, invariants included, in one commit; leave a standing one alone."""
         place = locate(spark, self.table)
@@ -106,7 +108,7 @@ class Output:
             builder = builder.partitionedBy(*self.partition_by)
         for name, rule in self.constraints.items():
             builder = builder.property(f"delta.constraints.{name}", rule)
-        for name, value in self.properties.items():
+        for name, value in {**self.defaults, **self.properties}.items():
             builder = builder.property(name, value)
         return builder.execute()
 
@@ -129,7 +131,7 @@ class Output:
         """Give the table's commits, newest first; few are looked at before all are read."""
         if not self.exists(spark):
             return
-        table, seen = self._open(spark), None
+        table, seen = self.open_table(spark), None
         for limit in (_FEW_COMMITS, None):
             history = table.history(limit) if limit else table.history()
             rows = history.select("version", "operation", "userMetadata").collect()
@@ -153,6 +155,14 @@ class Output:
             if commit and commit.key == key:
                 return Turn(key, number + 1)
         return Turn(key, number)
+
+    def read(self, spark: SparkSession, version: int | None = None) -> DataFrame:
+        """Read the table at a version, the newest one if none is given; writes do not change it."""
+        place = locate(spark, self.table)
+        if version is None:
+            version = int(self.open_table(spark).history(1).select("version").collect()[0][0])
+        reader = spark.read.option("versionAsOf", version)
+        return reader.format("delta").load(place) if is_path(place) else reader.table(place)
 
     def replace(
         self, rows: DataFrame, where: str | None, commit: Commit, *, turn: Turn | None = None
@@ -205,10 +215,10 @@ class Output:
         else:
             writer.saveAsTable(place)
         if commit and turn:
-            self.require_won(spark, commit)
+            self.version_of(spark, commit)
 
-    def require_won(self, spark: SparkSession, commit: Commit) -> None:
-        """Make sure that a commit was written: Delta leaves out in silence what comes too late.
+    def version_of(self, spark: SparkSession, commit: Commit) -> int:
+        """Find our commit: Delta leaves out in silence what comes too late.
 
         Raises
         ------
@@ -216,11 +226,13 @@ class Output:
             If it is not there.
         """
         said = commit.to_json()
-        if not any(row["userMetadata"] == said for row in self._history(spark)):
-            raise AnotherRunError(
-                f"{self.name}: another run wrote to {self.table!r} first; "
-                "this one wrote nothing there, run it again"
-            )
+        for row in self._history(spark):
+            if row["userMetadata"] == said:
+                return int(row["version"])
+        raise AnotherRunError(
+            f"{self.name}: another run wrote to {self.table!r} first; "
+            "this one wrote nothing there, run it again"
+        )
 
 
 def _columns(types: Mapping[str, str]) -> str:

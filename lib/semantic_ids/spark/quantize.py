@@ -1,10 +1,9 @@
-"""Items to SIDs on executors, and the two tables that take them."""
+"""Rows of an embeddings table to SIDs and rejects, and the tables that take them."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark import StorageLevel
-from pyspark.sql import Column, DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     DataType,
@@ -16,12 +15,10 @@ from pyspark.sql.types import (
 )
 
 from semantic_ids.codebook import Codebook
-from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.job_configs import QuantizeItems
-from semantic_ids.spark.encoding import sids_of
-from semantic_ids.spark.outputs import Commit, Output, label_rejects, rejects_in
-from semantic_ids.spark.runs import RunSummary, account
-from semantic_ids.spark.sources import UNVERSIONED, Source
+from semantic_ids.spark.encoding import Encoded, sids_of
+from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.sources import Source
 
 __all__ = [
     "Outputs",
@@ -29,10 +26,12 @@ __all__ = [
     "item_sids_output",
     "quantize",
     "rejected_items_output",
-    "replace_sids",
+    "sid_items_output",
+    "with_ids",
 ]
 
-_ROWS_PER_FILE = 10_000_000
+_CHANGES_IN_PLACE = {"delta.enableDeletionVectors": "true"}
+DUPLICATE = "another row has the same item_id"
 
 
 def id_type(source: Source, column: str) -> DataType:
@@ -43,15 +42,19 @@ def id_type(source: Source, column: str) -> DataType:
 
 def item_sids_output(table: str, item_id: DataType) -> Output:
     """Describe the item_sids table."""
-    schema = StructType(
-        [
-            StructField("item_id", item_id),
-            StructField("sid", LongType()),
-            StructField("codebook_id", StringType()),
-        ]
-    )
+    return _sids_output("item_sids", table, {"item_id": item_id, "sid": LongType()})
+
+
+def sid_items_output(table: str, item_id: DataType) -> Output:
+    """Describe the sid_items table: the way back from a SID to its items."""
+    return _sids_output("sid_items", table, {"sid": LongType(), "item_id": item_id})
+
+
+def _sids_output(name: str, table: str, columns: dict[str, DataType]) -> Output:
+    fields = {**columns, "codebook_id": StringType()}
+    schema = StructType([StructField(name, kind) for name, kind in fields.items()])
     constraints = {"sid_not_negative": "sid >= 0", "item_id_present": "item_id is not null"}
-    return Output("item_sids", table, schema, ("codebook_id",), constraints)
+    return Output(name, table, schema, ("codebook_id",), constraints, defaults=_CHANGES_IN_PLACE)
 
 
 def rejected_items_output(table: str, item_id: DataType) -> Output:
@@ -70,10 +73,11 @@ def rejected_items_output(table: str, item_id: DataType) -> Output:
 
 @dataclass(frozen=True)
 class Outputs:
-    """The two tables that take what comes out."""
+    """The tables that take what comes out."""
 
     item_sids: Output
     rejected_items: Output
+    sid_items: Output | None = None
 
     @classmethod
     def of(cls, config: QuantizeItems, item_id: DataType) -> "Outputs":
@@ -81,22 +85,52 @@ class Outputs:
         return cls(
             item_sids_output(config.item_sids, item_id),
             rejected_items_output(config.rejected_items, item_id),
+            sid_items_output(config.sid_items, item_id) if config.sid_items else None,
         )
 
+    def given(self) -> list[Output]:
+        """List those that the configuration names."""
+        found = (self.item_sids, self.rejected_items, self.sid_items)
+        return [output for output in found if output is not None]
 
-def quantize(items: Source, codebook: Codebook, *, binary_dtype: str) -> DataFrame:
-    """Give each row of an embeddings table a SID or the reason why it has none.
 
-    Returns
-    -------
-    DataFrame
-        item_id, sid, reason: as many rows as the source, exactly one of sid and reason null.
-        Of several valid rows of one item_id the lowest SID stays, whatever the partitioning.
+def with_ids(rows: DataFrame, codebook: Codebook, item_id: DataType, *more: str) -> DataFrame:
+    """Select item_id, in the type of our tables, the codebook's collection, and further columns."""
+    collections = [F.col(f"`{name.replace('`', '``')}`") for name in codebook.collections]
+    return rows.select(F.col("item_id").cast(item_id), *collections, *more)
+
+
+def quantize(
+    rows: DataFrame,
+    codebook: Codebook,
+    *,
+    item_id: DataType,
+    binary_dtype: str,
+    n_parts: int,
+    files: Sequence[str] | None = None,
+) -> Encoded:
+    """Give each row a SID or the reason why it has none.
+
+    Of several valid rows of one item_id the lowest SID stays, whatever the partitioning; the
+    others are rejects.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        item_id and the codebook's collection.
+    item_id : DataType
+        The type that item_id gets.
+    binary_dtype : str
+        float32 or float16, for a BINARY collection.
+    n_parts : int
+        Partitions of the result, by hash of item_id; each is sorted by item_id. The one shuffle
+        serves for duplicates, for clustering and for sorting.
+    files : sequence of str, optional
+        The Parquet files that hold exactly `rows`.
     """
-    encoded = sids_of(
-        items.rows, codebook, item_id=id_type(items, "item_id"), binary_dtype=binary_dtype
-    )
-    return _reject_duplicates(encoded.frame)
+    encoded = sids_of(rows, codebook, item_id=item_id, binary_dtype=binary_dtype, files=files)
+    parts = encoded.frame.repartition(n_parts, "item_id")
+    return Encoded(_reject_duplicates(parts), encoded.path, encoded.why)
 
 
 def _reject_duplicates(quantized: DataFrame) -> DataFrame:
@@ -110,101 +144,5 @@ def _reject_duplicates(quantized: DataFrame) -> DataFrame:
     return quantized.withColumn("place", F.row_number().over(same_item)).select(
         "item_id",
         unless_repeated("sid", F.lit(None)),
-        unless_repeated("reason", F.lit("another row has the same item_id")),
-    )
-
-
-def replace_sids(
-    items: Source,
-    codebook: Codebook,
-    *,
-    binary_dtype: str,
-    outputs: Outputs,
-    run_id: str,
-) -> RunSummary:
-    """Replace a codebook's rows in item_sids and rejected_items, unless they are of this version.
-
-    The rejects are committed first, then the SIDs: that commit carries the version of the source,
-    so a run killed before it does all again and a run after it finds nothing to do.
-
-    Raises
-    ------
-    TableError
-        If no row can be quantised; what stands is kept then.
-    SemanticIdsError
-        If rows in differ from SIDs + rejects; nothing is written then.
-    """
-    spark = items.rows.sparkSession
-    codebook_id = codebook.codebook_id
-    key = f"quantize_items {codebook_id}"
-    inputs = {"embeddings": items.label, "binary_dtype": binary_dtype}
-    done = None if items.version == UNVERSIONED else _standing_rows(outputs, spark, key, inputs)
-    if done:
-        return _summary(codebook_id, items, done, "nothing to do, this version has its SIDs")
-    quantized = quantize(items, codebook, binary_dtype=binary_dtype).persist(StorageLevel.DISK_ONLY)
-    try:
-        rows = _count_rows(items, quantized)
-        commit = Commit(key, inputs, rows)
-        rejected = quantized.where("reason is not null").withColumn("run_id", F.lit(run_id))
-        _replace(outputs.rejected_items, rejected.coalesce(1), codebook_id, commit)
-        files = max(1, -(-rows["out"] // _ROWS_PER_FILE))
-        sids = quantized.where("reason is null").repartitionByRange(files, "item_id")
-        _replace(outputs.item_sids, sids.sortWithinPartitions("item_id"), codebook_id, commit)
-    finally:
-        quantized.unpersist()
-    return _summary(codebook_id, items, rows, f"written to {outputs.item_sids.table}")
-
-
-def _standing_rows(
-    outputs: Outputs, spark: SparkSession, key: str, inputs: Mapping[str, str]
-) -> Mapping[str, int] | None:
-    """Give the row counts of the work that stands in both tables, if these inputs gave it."""
-
-    def standing(output: Output) -> Commit | None:
-        last = next((commit for commit in output.commits(spark) if commit.key == key), None)
-        return last if last and last.inputs == inputs else None
-
-    done = standing(outputs.item_sids)
-    if done is None:
-        return None
-    no_rejects = done.rows["in"] == done.rows["out"]  # Delta commits nothing where nothing changes
-    return done.rows if no_rejects or standing(outputs.rejected_items) else None
-
-
-def _replace(output: Output, rows: DataFrame, codebook_id: str, commit: Commit) -> None:
-    output.create(rows.sparkSession)
-    filed = rows.withColumn("codebook_id", F.lit(codebook_id))
-    output.replace(filed, f"codebook_id = '{codebook_id}'", commit)
-
-
-def _count_rows(items: Source, quantized: DataFrame) -> dict[str, int]:
-    """Count rows in, rows out and rejects by reason; what came out must be what went in."""
-    found = quantized.groupBy("reason").count().collect()
-    by_reason = {row["reason"]: row["count"] for row in found}
-    rows = {"in": items.rows.count(), "out": by_reason.pop(None, 0)}
-    if rows["in"] != rows["out"] + sum(by_reason.values()):
-        raise SemanticIdsError(
-            f"{items.name}: {rows['in']} rows in must equal SIDs + rejects, "
-            f"got {rows['out']} + {sum(by_reason.values())}"
-        )
-    if not rows["out"]:
-        why = "; ".join(f"{reason}: {n:,} rows" for reason, n in sorted(by_reason.items()))
-        raise TableError(
-            f"{items.name}: {items.location} must hold a row to quantise, got {why or 'no rows'}"
-        )
-    return rows | label_rejects(by_reason)
-
-
-def _summary(codebook_id: str, items: Source, rows: Mapping[str, int], outcome: str) -> RunSummary:
-    rejected = rejects_in(rows)
-    rows_rejected = sum(rejected.values())
-    balance = f"{rows['in']:,} rows in = {rows['out']:,} SIDs + {rows_rejected:,} rejects"
-    return RunSummary(
-        account(balance, rejected, outcome),
-        codebook_id=codebook_id,
-        inputs={"embeddings": items.label},
-        rows_in=rows["in"],
-        rows_out=rows["out"],
-        rows_rejected=rows_rejected,
-        metrics={"by_reason": rejected},
+        unless_repeated("reason", F.lit(DUPLICATE)),
     )

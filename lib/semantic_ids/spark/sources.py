@@ -1,11 +1,7 @@
 """Tables to read: Delta or Parquet, by path or catalogue name, fixed at one version."""
 
-import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
@@ -14,27 +10,90 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
 from semantic_ids.errors import TableError, nearest
+from semantic_ids.spark.places import is_delta, is_path, locate, opening
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
+from semantic_ids.spark.snapshots import (
+    StoredFile,
+    digest_of,
+    list_files,
+    snapshot_of,
+    table_id,
+    whole_files,
+)
 
-__all__ = ["UNVERSIONED", "Source", "is_delta", "is_path", "locate", "open_source", "opening"]
+__all__ = ["UNVERSIONED", "Source", "open_source"]
 
 
 UNVERSIONED = "unversioned"
+_GLOB = "__globPaths__"  # off: a path means itself, whatever characters are in it
 
 
 @dataclass(frozen=True)
 class Source:
-    """A table to read, fixed at one version: a later writer does not change what is read."""
+    """A table to read, fixed at one version: a later writer does not change what is read.
+
+    Parameters
+    ----------
+    name : str
+        The configuration key, for messages.
+    location : str
+        A path with its scheme, or a name in the catalogue.
+    version : str
+        `delta:` and a number, `files:` and the digest of the listing, or UNVERSIONED.
+    rows : DataFrame
+    listing : tuple, optional
+        The files of Parquet input.
+    """
 
     name: str
     location: str
     version: str
     rows: DataFrame
+    listing: tuple[StoredFile, ...] | None = None
 
     @property
     def label(self) -> str:
         """Its place and version, for logs and lineage."""
         return f"{self.location}@{self.version}"
+
+    @property
+    def delta_version(self) -> int | None:
+        """The number of a Delta version; None for any other source."""
+        kind, _, number = self.version.partition(":")
+        return int(number) if kind == "delta" else None
+
+    def identity(self) -> str | None:
+        """Give what tells a Delta table from one that later stands in its place."""
+        return None if self.delta_version is None else table_id(snapshot_of(self.rows))
+
+    def files(self) -> list[str] | None:
+        """List the URIs of the Parquet files that are exactly its rows, if there are such."""
+        if self.delta_version is not None:
+            return whole_files(self.rows)
+        return None if self.listing is None else list(self.rows.inputFiles())
+
+    def read_version(self, number: int) -> DataFrame:
+        """Read another version of a Delta table."""
+        return self._load({"versionAsOf": number})
+
+    def read_feed(self, after: int) -> DataFrame:
+        """Read what a Delta table's change data feed says of the versions after one, up to its own.
+
+        Raises
+        ------
+        Spark's errors
+            If the feed was not kept of some version; for files that are gone, once it is read.
+        """
+        end = self.delta_version or 0
+        return self._load(
+            {"readChangeFeed": "true", "startingVersion": after + 1, "endingVersion": end}
+        )
+
+    def _load(self, options: Mapping[str, str | int]) -> DataFrame:
+        reader = self.rows.sparkSession.read.options(**options)
+        if is_path(self.location):
+            return reader.format("delta").load(self.location)
+        return reader.table(self.location)
 
     def type_of(self, column: str) -> DataType:
         """Give a column's type, or say that it is absent."""
@@ -58,21 +117,6 @@ class Source:
         return found
 
 
-def is_path(table: str) -> bool:
-    """Tell a path from a catalogue name: a path holds a slash."""
-    return "/" in table
-
-
-def locate(spark: SparkSession, table: str) -> str:
-    """Give a path its scheme and its folder, by the rules of Hadoop; leave a name as it is."""
-    if not is_path(table):
-        return table
-    hadoop = spark.sparkContext._jvm.org.apache.hadoop.fs  # type: ignore[union-attr]  # py4j
-    path = hadoop.Path(table)
-    configuration = spark.sparkContext._jsc.hadoopConfiguration()
-    return str(path.getFileSystem(configuration).makeQualified(path).toString())
-
-
 def open_source(spark: SparkSession, name: str, table: str) -> Source:
     """Open a Delta or Parquet table by path, or any table by its catalogue name.
 
@@ -93,21 +137,6 @@ def open_source(spark: SparkSession, name: str, table: str) -> Source:
         return (_open_path if is_path(table) else _open_catalogue)(spark, name, table)
 
 
-@contextmanager
-def opening(name: str, table: str) -> Iterator[None]:
-    """Say in one sentence that Spark cannot open a table, and why.
-
-    Raises
-    ------
-    TableError
-        In place of what Spark raises.
-    """
-    try:
-        yield
-    except SPARK_ERRORS as error:
-        raise TableError(f"{name}: {table!r} cannot be opened: {sentence_of(error)}") from None
-
-
 def _open_path(spark: SparkSession, name: str, table: str) -> Source:
     path = locate(spark, table)
     if is_delta(spark, name, table):
@@ -115,7 +144,7 @@ def _open_path(spark: SparkSession, name: str, table: str) -> Source:
         rows = spark.read.format("delta").option("versionAsOf", version).load(path)
         return Source(name, path, f"delta:{version}", rows)
     try:
-        rows = spark.read.parquet(path)
+        rows = spark.read.option(_GLOB, "false").parquet(path)
     except SPARK_ERRORS as error:
         condition = error.getCondition() if isinstance(error, AnalysisException) else None
         if condition == "PATH_NOT_FOUND":
@@ -123,7 +152,7 @@ def _open_path(spark: SparkSession, name: str, table: str) -> Source:
         why = "no Parquet" if condition == "UNABLE_TO_INFER_SCHEMA" else sentence_of(error)
         rule = "must be a Delta table or a Parquet file or folder"
         raise TableError(f"{name}: {table!r} {rule}, found {why}") from None
-    return Source(name, path, _files_version(spark, rows), rows)
+    return _listed(name, path, rows)
 
 
 def _open_catalogue(spark: SparkSession, name: str, table: str) -> Source:
@@ -135,32 +164,18 @@ def _open_catalogue(spark: SparkSession, name: str, table: str) -> Source:
     try:
         version = _latest(DeltaTable.forName(spark, table))
     except AnalysisException:
-        rows = spark.read.table(table)
-        return Source(name, table, _files_version(spark, rows), rows)
+        return _listed(name, table, spark.read.table(table))
     rows = spark.read.option("versionAsOf", version).table(table)
     return Source(name, table, f"delta:{version}", rows)
-
-
-def is_delta(spark: SparkSession, name: str, path: str) -> bool:
-    """Say whether a Delta table stands at a path."""
-    with opening(name, path):
-        return bool(DeltaTable.isDeltaTable(spark, locate(spark, path)))
 
 
 def _latest(table: DeltaTable) -> int:
     return int(table.history(1).select("version").collect()[0][0])
 
 
-def _files_version(spark: SparkSession, rows: DataFrame) -> str:
+def _listed(name: str, location: str, rows: DataFrame) -> Source:
     """Identify Parquet input by the names, sizes and times of its files."""
-    files = rows.inputFiles()
-    if not files:
-        return UNVERSIONED
-    listed = (
-        spark.read.format("binaryFile")
-        .load([unquote(file) for file in files])
-        .select("path", "length", F.unix_micros("modificationTime"))
-        .collect()
-    )
-    digest = hashlib.sha256(json.dumps(sorted(map(tuple, listed))).encode())
-    return f"files:{digest.hexdigest()[:16]}"
+    listing = tuple(list_files(rows.sparkSession, rows))
+    if not listing:
+        return Source(name, location, UNVERSIONED, rows)
+    return Source(name, location, f"files:{digest_of(listing)}", rows, listing)

@@ -1,0 +1,272 @@
+"""What stands in item_sids and the tables beside it, and the commits that put it there."""
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from semantic_ids.spark.commits import Commit, Turn
+from semantic_ids.spark.moves import apply_moves, few
+from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.places import is_path, locate
+from semantic_ids.spark.quantize import Outputs
+from semantic_ids.spark.snapshots import StoredFile, keep_listing, read_listing
+
+__all__ = ["ROWS_PER_FILE", "ItemTables", "Result", "Standing", "in_order", "parts_of"]
+
+ROWS_PER_FILE = 10_000_000
+_ROWS_PER_TASK = 1_000_000
+
+
+def parts_of(spark: SparkSession, n_rows: int) -> int:
+    """Say into how many parts, and files, rows go: large files, and work for all cores."""
+    for_cores = min(spark.sparkContext.defaultParallelism, -(-n_rows // _ROWS_PER_TASK))
+    return max(1, for_cores, -(-n_rows // ROWS_PER_FILE))
+
+
+def in_order(sids: DataFrame, n_parts: int) -> DataFrame:
+    """Lay SIDs out as a run on all rows does: by hash of item_id, sorted by it in each part."""
+    return sids.repartition(n_parts, "item_id").sortWithinPartitions("item_id")
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A codebook's rows as the newest commit to item_sids and the one beside it left them.
+
+    Parameters
+    ----------
+    commit : Commit
+    sids : DataFrame
+        item_id, sid.
+    rejects : DataFrame
+        item_id, reason, run_id.
+    in_step : bool
+        False where rejected_items holds what a run left that ended before its commit to item_sids.
+    """
+
+    commit: Commit
+    sids: DataFrame
+    rejects: DataFrame
+    in_step: bool
+
+    def rows(self) -> DataFrame:
+        """Give the item_id of each row that the source had."""
+        return self.sids.select("item_id").unionAll(self.rejects.select("item_id"))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run leaves in the tables, as far as it differs from what stands.
+
+    Parameters
+    ----------
+    rows : mapping of str to int
+        in, out, kept, and rejects by reason.
+    outcome : str
+        For the summary.
+    sids : DataFrame, optional
+        item_id, sid: all rows, sorted by item_id in each partition.
+    moves : DataFrame, optional
+        item_id, old_sid, sid: only what moved, where all rows are not given.
+    counts : mapping of str to int
+        Of the moves: inserted, replaced, removed.
+    rejects : DataFrame, optional
+        item_id, reason, run_id: all rows, unless they are as they were.
+    """
+
+    rows: Mapping[str, int]
+    outcome: str
+    sids: DataFrame | None = None
+    moves: DataFrame | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    rejects: DataFrame | None = None
+
+
+class ItemTables:
+    """The tables of one codebook, and the turns of one run to write to them.
+
+    Take it before anything is read: of two runs that saw the same tables one can write.
+    """
+
+    def __init__(
+        self, spark: SparkSession, outputs: Outputs, codebook_id: str, run_id: str
+    ) -> None:
+        self._spark = spark
+        self._outputs = outputs
+        self._codebook_id = codebook_id
+        self._run_id = run_id
+        self._key = f"quantize_items {codebook_id}"
+        self._turns: dict[str, Turn] = {
+            output.name: output.turn(spark, self._key) for output in outputs.given()
+        }
+
+    def standing(self) -> Standing | None:
+        """Find the rows that stand, unless somebody else changed them since."""
+        outputs, spark = self._outputs, self._spark
+        commit = self._newest(outputs.item_sids)
+        if commit is None:
+            return None
+        beside = self._find(outputs.rejected_items, commit.beside.get("rejects"))
+        if beside is None:
+            return None
+        version, in_step = beside
+        sids = self._rows(outputs.item_sids.read(spark)).select("item_id", "sid")
+        rejects = self._rows(outputs.rejected_items.read(spark, None if in_step else version))
+        return Standing(commit, sids, rejects.select("item_id", "reason", "run_id"), in_step)
+
+    def _rows(self, table: DataFrame) -> DataFrame:
+        return table.where(F.col("codebook_id") == self._codebook_id)
+
+    def all_sids(self) -> DataFrame | None:
+        """Read the codebook's SIDs, whoever wrote them, if there is a table."""
+        if not self._outputs.item_sids.exists(self._spark):
+            return None
+        return self._rows(self._outputs.item_sids.read(self._spark)).select("item_id", "sid")
+
+    def _newest(self, output: Output) -> Commit | None:
+        ours = (c for c in output.commits(self._spark) if c.key == self._key)
+        return next(ours, None)
+
+    def _find(self, output: Output, state: Any) -> tuple[int, bool] | None:
+        """Find the version at which a table got a state, and whether that is the newest one."""
+        ours = (c for c in output.commits(self._spark) if c.key == self._key)
+        for place, commit in enumerate(ours):
+            if commit.beside.get("state") == state:
+                return commit.version, place == 0
+        return None
+
+    def read_listing(self, digest: str) -> list[StoredFile] | None:
+        """Read a listing of the source's files that an earlier run kept."""
+        return read_listing(self._spark, self._folder(), digest)
+
+    def _folder(self) -> str:
+        table = self._outputs.item_sids
+        if is_path(table.table):
+            return locate(self._spark, table.table)
+        return str(table.create(self._spark).detail().select("location").collect()[0][0])
+
+    def write(
+        self,
+        result: Result,
+        inputs: Mapping[str, Any],
+        *,
+        standing: Standing | None,
+        listing: tuple[StoredFile, ...] | None,
+    ) -> None:
+        """Commit the rejects, then the SIDs, which is the point of no return, then the way back.
+
+        Where the SIDs cannot be committed, the rejects that go with those that stand are put back.
+        """
+        before = standing.commit.beside if standing else {}
+        kept = result.rejects is None and standing is not None
+        beside = {"rejects": before["rejects"] if kept else self._run_id, "state": self._run_id}
+        commit = Commit(self._key, inputs, result.rows, self._run_id, beside)
+        for output in self._outputs.given():
+            output.create(self._spark)
+        if result.rejects is not None:
+            self._put_rejects(result.rejects, commit, self._run_id)
+        if listing:
+            keep_listing(self._spark, self._folder(), listing)
+        try:
+            self._put_sids(result, commit)
+        except Exception:
+            with contextlib.suppress(Exception):  # the first failure is the one to hear of
+                later = ItemTables(
+                    self._spark, self._outputs, self._codebook_id, f"{self._run_id}b"
+                )
+                later.settle()
+            raise
+        if result.sids is None and standing and self._is_way_back(standing.commit):
+            self._move_way_back(result, commit)
+        else:
+            self._put_way_back(commit)
+
+    def _put_rejects(self, rejects: DataFrame, commit: Commit, state: str) -> None:
+        output = self._outputs.rejected_items
+        said = dataclasses.replace(commit, run_id=self._run_id, beside={"state": state})
+        output.replace(
+            self._filed(rejects.coalesce(1)), self._mine(), said, turn=self._turns[output.name]
+        )
+
+    def _put_sids(self, result: Result, commit: Commit) -> None:
+        output, turn = self._outputs.item_sids, self._turns["item_sids"]
+        if result.sids is not None:
+            output.replace(self._filed(result.sids), self._mine(), commit, turn=turn)
+            return
+        apply_moves(
+            self._spark,
+            output,
+            new=self._some(result, "old_sid is null", result.counts["inserted"]),
+            moved=self._some(result, "old_sid is not null", _n_moved(result)),
+            where=f"old.{self._mine()} and old.item_id = new.item_id",
+            commit=commit,
+            turn=turn,
+        )
+
+    def _some(self, result: Result, where: str, n_rows: int) -> DataFrame | None:
+        if result.moves is None or not n_rows:
+            return None
+        return few(self._filed(result.moves.where(where)), n_rows)
+
+    def settle(self) -> list[str]:
+        """Bring the tables beside item_sids into step with it; name those that were not."""
+        standing = self.standing()
+        if standing is None:
+            return []
+        mended = []
+        commit = standing.commit
+        if not standing.in_step:
+            self._put_rejects(standing.rejects, commit, commit.beside["rejects"])
+            mended.append("rejected_items")
+        if self._outputs.sid_items and not self._is_way_back(commit):
+            self._put_way_back(commit)
+            mended.append("sid_items")
+        return mended
+
+    def _is_way_back(self, commit: Commit) -> bool:
+        """Say whether sid_items says what a commit to item_sids does."""
+        newest = self._newest(self._outputs.sid_items) if self._outputs.sid_items else None
+        return newest is not None and newest.beside.get("state") == commit.beside.get("state")
+
+    def _move_way_back(self, result: Result, commit: Commit) -> None:
+        output = self._outputs.sid_items
+        if output is None:
+            return
+        n_new = result.counts["inserted"] + result.counts["replaced"]
+        gone = self._some(result, "old_sid is not null", _n_moved(result))
+        apply_moves(
+            self._spark,
+            output,
+            new=self._some(result, "sid is not null", n_new),
+            moved=None if gone is None else gone.withColumn("sid", F.lit(None).cast("bigint")),
+            where=f"old.{self._mine()} and old.sid = new.old_sid and old.item_id = new.item_id",
+            commit=commit,
+            turn=self._turns[output.name],
+        )
+
+    def _put_way_back(self, commit: Commit) -> None:
+        """Write sid_items anew from item_sids."""
+        output = self._outputs.sid_items
+        if output is None:
+            return
+        output.create(self._spark)
+        rows = self._rows(self._outputs.item_sids.read(self._spark))
+        n_rows = commit.rows["out"] + commit.rows.get("kept", 0)
+        by_sid = rows.repartitionByRange(parts_of(self._spark, n_rows), "sid", "item_id")
+        said = dataclasses.replace(commit, run_id=self._run_id)
+        rows = by_sid.sortWithinPartitions("sid", "item_id")
+        output.replace(rows, self._mine(), said, turn=self._turns[output.name])
+
+    def _mine(self) -> str:
+        return f"codebook_id = '{self._codebook_id}'"
+
+    def _filed(self, rows: DataFrame) -> DataFrame:
+        return rows.withColumn("codebook_id", F.lit(self._codebook_id))
+
+
+def _n_moved(result: Result) -> int:
+    return result.counts["replaced"] + result.counts["removed"]

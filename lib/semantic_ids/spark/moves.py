@@ -1,0 +1,101 @@
+"""Rows of a table that are new, change or go: applied where they stand, the others untouched."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from semantic_ids.spark.commits import Commit, Turn
+from semantic_ids.spark.outputs import Output
+
+__all__ = ["UNFINISHED", "apply_moves", "few", "held"]
+
+UNFINISHED = {"unfinished": "another commit of the same run was to follow"}
+_BROADCAST_ROWS = 2_000_000
+
+
+def few(rows: DataFrame, n_rows: int) -> DataFrame:
+    """Send few rows to all tasks of a join, so that the other side stays where it is."""
+    return F.broadcast(rows) if n_rows <= _BROADCAST_ROWS else rows
+
+
+def held(rows: DataFrame, n_rows: int) -> DataFrame:
+    """Hold few rows on the driver: Spark drops what it keeps of a table once that is written to."""
+    if n_rows > _BROADCAST_ROWS:
+        return rows
+    return rows.sparkSession.createDataFrame(rows.toArrow(), rows.schema)
+
+
+def apply_moves(
+    spark: SparkSession,
+    output: Output,
+    *,
+    new: DataFrame | None,
+    moved: DataFrame | None,
+    where: str,
+    commit: Commit,
+    turn: Turn,
+) -> None:
+    """Add new rows, then replace or remove others; the last commit says what has been done.
+
+    One MERGE for both would have to join every row of the table with no side to broadcast, which
+    costs several times as much (docs/decisions/0004-how-changes-are-applied.md).
+
+    Parameters
+    ----------
+    spark : SparkSession
+    output : Output
+    new : DataFrame or None
+        Rows to add.
+    moved : DataFrame or None
+        The columns that `where` names, and sid: null where the row goes.
+    where : str
+        Which row of the table, `old`, is meant by a row of moved, `new`.
+    commit : Commit
+    turn : Turn
+
+    Raises
+    ------
+    AnotherRunError
+        If another run used the turn.
+    """
+    if moved is None:
+        if new is not None:
+            output.append(new.coalesce(1), commit, turn=turn)
+        else:
+            nothing = spark.createDataFrame([], output.schema)
+            output.replace(nothing, "item_id is null", commit, turn=turn)
+        return
+    if new is not None:
+        part = dataclasses.replace(commit, inputs=UNFINISHED, beside={})
+        output.append(new.coalesce(1), part, turn=turn)
+        turn = Turn(turn.key, output.version_of(spark, part) + 1)
+    with _merging(spark, commit, turn):
+        merge = output.open_table(spark).alias("old").merge(moved.alias("new"), where)
+        merge = merge.whenMatchedDelete("new.sid is null")
+        merge.whenMatchedUpdate(set={"sid": "new.sid"}).execute()
+    output.version_of(spark, commit)
+
+
+@contextmanager
+def _merging(spark: SparkSession, commit: Commit, turn: Turn) -> Iterator[None]:
+    """Have a MERGE say what our commits say, in our compression: it takes no options."""
+    settings = {
+        "spark.databricks.delta.commitInfo.userMetadata": commit.to_json(),
+        "spark.databricks.delta.write.txnAppId": turn.key,
+        "spark.databricks.delta.write.txnVersion": str(turn.number),
+        "spark.sql.parquet.compression.codec": "zstd",
+    }
+    kept = {key: spark.conf.get(key, None) for key in settings}
+    try:
+        for key, value in settings.items():
+            spark.conf.set(key, value)
+        yield
+    finally:
+        for key, before in kept.items():
+            if before is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, before)
