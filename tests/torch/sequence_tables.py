@@ -101,6 +101,15 @@ def to_arrow(segments: list[Segment], event_columns: dict[str, str]) -> Any:
     )
 
 
+def history_properties(event_columns: dict[str, str], n_buckets: int) -> dict[str, str]:
+    """Give the properties of a table whose segments stand in the buckets of their users."""
+    return {
+        "semantic_ids.format": "1",
+        "semantic_ids.event_columns": json.dumps(event_columns),
+        "semantic_ids.buckets": str(n_buckets),
+    }
+
+
 def write_sequences(
     path: Path,
     *commits: list[Segment],

@@ -4,14 +4,12 @@ import itertools
 import subprocess
 import sys
 
-import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_ids.codebook import bytes_to_sids, null_sid, sids_to_bytes
-from semantic_ids.trainers.decode import Piece, blob_of, read_sids, rebatch
+from semantic_ids.trainers.decode import Piece, blob_of, rebatch
 from semantic_ids.trainers.streams import Turns, deal, shuffle_files
 from semantic_ids.trainers.units import Unit
 
@@ -19,39 +17,6 @@ pytestmark = pytest.mark.torch
 
 
 GOLDEN = list("301542")
-
-
-def sids_in(blob: np.ndarray, width: int) -> list[int]:
-    sids = np.empty(len(blob) // width, np.int64)
-    read_sids(blob, width, out=sids)
-    return sids.tolist()
-
-
-@st.composite
-def widths_and_sids(draw):
-    width = draw(st.integers(1, 8))
-    return width, draw(st.lists(st.integers(0, min(256**width, 2**63) - 1), max_size=20))
-
-
-@given(widths_and_sids())
-def test_read_sids_is_the_inverse_of_sids_to_bytes(case):
-    width, sids = case
-    blob = np.frombuffer(bytearray(sids_to_bytes(np.array(sids, np.int64), width)), np.uint8)
-    assert sids_in(blob, width) == sids
-
-
-@given(st.integers(1, 8), st.binary(max_size=200))
-def test_read_sids_equals_bytes_to_sids_on_any_bytes(width, blob):
-    blob = blob[: len(blob) // width * width]
-    symbols = np.frombuffer(bytearray(blob), np.uint8)
-    assert sids_in(symbols, width) == bytes_to_sids(blob, width).tolist()
-
-
-def test_read_sids_by_hand():
-    blob = np.frombuffer(bytearray.fromhex("000001 800000 ffffff"), np.uint8)
-    assert sids_in(blob, 3) == [1, 0x800000, null_sid(3)]
-    assert sids_in(np.full(16, 255, np.uint8), 8) == [-1, -1]
-    assert sids_in(blob[:0], 3) == []
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])

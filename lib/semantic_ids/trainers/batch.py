@@ -1,4 +1,4 @@
-"""What a reader yields: the segments of a batch as jagged tensors, and where the batch ends."""
+"""What readers yield: users' events as jagged tensors, and where a batch ends."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -42,8 +42,9 @@ class SequenceBatch:
         Segment i is ``values[offsets[i]:offsets[i + 1]]``; the first offset is 0.
     columns : dict of str to Tensor of shape (total,)
         The other packed columns that were asked for, aligned with `values`.
-    position : Position
-        Where the reader stands after this batch; ``SequenceDataset.state_dict`` takes it.
+    position : Position or None
+        Where the dataset stands after this batch; its ``state_dict`` takes it. None where the batch
+        does not come from a dataset.
 
     Examples
     --------
@@ -54,7 +55,7 @@ class SequenceBatch:
     values: Tensor
     offsets: Tensor
     columns: dict[str, Tensor]
-    position: Position
+    position: Position | None
 
     def __len__(self) -> int:
         """Return the number of segments."""
@@ -82,12 +83,67 @@ class SequenceBatch:
         """Return the batch in page-locked memory; a DataLoader calls it for ``pin_memory=True``."""
         return self._map(Tensor.pin_memory)
 
+    def at(self, position: Position) -> Self:
+        """Return the batch with its position."""
+        return replace(self, position=position)
+
     def _map(self, move: Callable[[Tensor], Tensor]) -> Self:
-        user_ids = self.user_ids
         return replace(
             self,
-            user_ids=move(user_ids) if isinstance(user_ids, Tensor) else user_ids,
+            user_ids=_moved(self.user_ids, move),
             values=move(self.values),
             offsets=move(self.offsets),
             columns={name: move(column) for name, column in self.columns.items()},
         )
+
+
+@dataclass(frozen=True)
+class ExampleBatch:
+    """Training examples, each with its user's history as it stood at the example's time.
+
+    Parameters
+    ----------
+    histories : SequenceBatch
+        Row i holds example i's user and the events before it.
+    timestamps : Tensor of shape (n,), int64
+        Microseconds since the epoch in UTC.
+    features : dict of str to Tensor of shape (n,), or list of n str
+        The other columns of the examples that were asked for.
+    position : Position or None
+        Where the dataset stands after this batch; its ``state_dict`` takes it.
+    """
+
+    histories: SequenceBatch
+    timestamps: Tensor
+    features: dict[str, Tensor | list[str]]
+    position: Position | None
+
+    def __len__(self) -> int:
+        """Return the number of examples."""
+        return len(self.histories)
+
+    @property
+    def user_ids(self) -> Tensor | list[str]:
+        """Each example's user."""
+        return self.histories.user_ids
+
+    def to(self, device: torch.device | str, *, non_blocking: bool = False) -> Self:
+        """Return the batch with its tensors on a device."""
+        moved = self._map(lambda tensor: tensor.to(device, non_blocking=non_blocking))
+        return replace(moved, histories=self.histories.to(device, non_blocking=non_blocking))
+
+    def pin_memory(self) -> Self:
+        """Return the batch in page-locked memory; a DataLoader calls it for ``pin_memory=True``."""
+        return replace(self._map(Tensor.pin_memory), histories=self.histories.pin_memory())
+
+    def at(self, position: Position) -> Self:
+        """Return the batch with its position."""
+        return replace(self, position=position)
+
+    def _map(self, move: Callable[[Tensor], Tensor]) -> Self:
+        features = {name: _moved(column, move) for name, column in self.features.items()}
+        return replace(self, timestamps=move(self.timestamps), features=features)
+
+
+def _moved(column: Tensor | list[str], move: Callable[[Tensor], Tensor]) -> Tensor | list[str]:
+    return move(column) if isinstance(column, Tensor) else column

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,9 +12,9 @@ from torch import Tensor
 
 from semantic_ids.codebook import bytes_to_sids
 from semantic_ids.errors import InputError
-from semantic_ids.trainers.batch import Position, SequenceBatch
+from semantic_ids.trainers.arguments import Values
+from semantic_ids.trainers.batch import SequenceBatch
 
-Values = Literal["sids", "bytes"]
 ByteBuffer = npt.NDArray[np.uint8]
 Int64Array = npt.NDArray[np.int64]
 
@@ -61,7 +61,7 @@ class Decoder:
     values: Values
     columns: Mapping[str, np.dtype[Any]]
 
-    def __call__(self, pieces: Sequence[Piece], position: Position) -> SequenceBatch:
+    def __call__(self, pieces: Sequence[Piece]) -> SequenceBatch:
         """Decode one batch; its rows have user_id, n_events, sids and the packed columns."""
         for piece in pieces:
             refuse_nulls(piece)
@@ -74,14 +74,14 @@ class Decoder:
             return [packed_bytes(piece, name, n, itemsize=itemsize) for piece, n in pairs]
 
         return SequenceBatch(
-            user_ids=_user_ids([piece.rows.column("user_id") for piece in pieces]),
+            user_ids=user_ids_of([piece.rows.column("user_id") for piece in pieces]),
             values=self._values(blobs("sids", self.width)),
             offsets=torch.from_numpy(offsets),
             columns={
                 name: torch.from_numpy(_joined(blobs(name, dtype.itemsize)).view(dtype))
                 for name, dtype in self.columns.items()
             },
-            position=position,
+            position=None,
         )
 
     def _values(self, blobs: list[ByteBuffer]) -> Tensor:
@@ -137,7 +137,8 @@ def packed_bytes(piece: Piece, name: str, n_events: Int64Array, *, itemsize: int
     return blob
 
 
-def _user_ids(columns: Sequence[pa.Array]) -> Tensor | list[str]:
+def user_ids_of(columns: Sequence[pa.Array]) -> Tensor | list[str]:
+    """Return users as a batch has them."""
     if pa.types.is_integer(columns[0].type):
         return torch.from_numpy(np.concatenate([c.to_numpy() for c in columns]).astype(np.int64))
     return [user_id for column in columns for user_id in column.to_pylist()]

@@ -5,10 +5,11 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
@@ -34,15 +35,26 @@ class Snapshot:
     Parameters
     ----------
     version : int
-    files : tuple of str
-        URIs of the data files, sorted by ``file_key``; local files are plain paths.
+    log : Table
+        A row for each data file, sorted by ``file_key``: its `uri` (local files are plain paths)
+        and what the log says of it, such as ``partition.ds`` or ``min.user_id``.
     packed : mapping of str to dtype
         ``timestamps`` and the event columns, with the type of an element.
+    user_id : pyarrow type
+    buckets : int or None
+        Number of buckets that users are hashed to, where the table says so.
     """
 
     version: int
-    files: tuple[str, ...]
+    log: pa.Table
     packed: Mapping[str, np.dtype[Any]]
+    user_id: pa.DataType
+    buckets: int | None
+
+    @property
+    def files(self) -> list[str]:
+        """URIs of the data files."""
+        return self.log.column("uri").to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
 
 
 def open_snapshot(
@@ -60,17 +72,41 @@ def open_snapshot(
         If there is no such table or version, if it is not a ``sequences`` table of this format, or
         if deletion vectors or column mapping keep its files from being read as they are.
     """
-    table = _open(path, version, storage_options)
-    _refuse_column_mapping(table, path)
-    _refuse_deletion_vectors(table, path)
+    table = open_table(path, "sequences", version=version, storage_options=storage_options)
     _check_columns(table, path)
-    predicate = None if ds is None else [("ds", ">=", _date(ds[0])), ("ds", "<=", _date(ds[1]))]
-    files = table.file_uris(file_pruning_predicate=predicate)
+    packed = _packed_columns(table, path)
+    buckets = table.metadata().configuration.get("semantic_ids.buckets")
+    log = list_files(table)
+    if ds is not None:
+        first, last = map(_date, ds)
+        day = log.column("partition.ds")
+        log = log.filter(pc.and_(pc.greater_equal(day, first), pc.less_equal(day, last)))
     return Snapshot(
         version=table.version(),
-        files=tuple(sorted(map(_as_path, files), key=file_key)),
-        packed=_packed_columns(table, path),
+        log=log,
+        packed=packed,
+        user_id=pa.int64() if column_types(table)["user_id"] == "long" else pa.string(),
+        buckets=None if buckets is None else int(buckets),
     )
+
+
+def open_table(
+    path: str, name: str, *, version: int | None, storage_options: dict[str, str] | None
+) -> DeltaTable:
+    """Read the log of a table whose files can be read as they are; `name` is for messages."""
+    table = _open(path, name, version=version, storage_options=storage_options)
+    _refuse_column_mapping(table, name, path)
+    _refuse_deletion_vectors(table, name, path)
+    return table
+
+
+def list_files(table: DeltaTable) -> pa.Table:
+    """Return what the log says of each data file, as ``Snapshot.log``."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    uris = [_located(table.table_uri, path) for path in actions.column("path").to_pylist()]
+    order = sorted(range(len(uris)), key=lambda i: file_key(uris[i]))
+    log = actions.append_column("uri", pa.array(uris, pa.string()))
+    return log.take(pa.array(order, pa.int64()))
 
 
 def file_key(uri: str) -> str:
@@ -85,48 +121,48 @@ def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> N
             raise TableError(f"{what} must be of the table, got {name!r}; {nearest(name, known)}")
 
 
-def _open(path: str, version: int | None, storage_options: dict[str, str] | None) -> DeltaTable:
+def _open(
+    path: str, name: str, *, version: int | None, storage_options: dict[str, str] | None
+) -> DeltaTable:
     if version is not None and version < 0:
         raise InputError(f"version must be 0 or more, got {version}")
     try:
         return DeltaTable(path, version=version, storage_options=storage_options)
     except TableNotFoundError:
-        raise TableError(f"sequences must be a Delta table, found none at {path}") from None
+        raise TableError(f"{name} must be a Delta table, found none at {path}") from None
     except (DeltaError, OSError) as error:
         if version is not None:
-            latest = _open(path, None, storage_options).version()
+            latest = _open(path, name, version=None, storage_options=storage_options).version()
             raise TableError(
                 f"version must be one that the log of {path} still has (the latest is {latest}), "
                 f"got {version}"
             ) from error
-        raise TableError(
-            f"sequences must be a readable Delta table, got {path}: {error}"
-        ) from error
+        raise TableError(f"{name} must be a readable Delta table, got {path}: {error}") from error
 
 
-def _refuse_column_mapping(table: DeltaTable, path: str) -> None:
+def _refuse_column_mapping(table: DeltaTable, name: str, path: str) -> None:
     mode = table.metadata().configuration.get("delta.columnMapping.mode", "none")
     if mode != "none":
         raise TableError(
-            f"sequences must be a table without column mapping, got mode {mode!r} in {path}: "
+            f"{name} must be a table without column mapping, got mode {mode!r} in {path}: "
             "its files do not bear the names of its columns"
         )
 
 
-def _refuse_deletion_vectors(table: DeltaTable, path: str) -> None:
+def _refuse_deletion_vectors(table: DeltaTable, name: str, path: str) -> None:
     """Refuse files with deleted rows in them; the mere permission to have some does no harm."""
     if "deletionVectors" not in (table.protocol().reader_features or ()):
         return
     vectors = pa.RecordBatchReader.from_stream(table.deletion_vectors())
     if any(batch.num_rows for batch in vectors):
         raise TableError(
-            f"sequences must be a table without deletion vectors, {path} has some in version "
+            f"{name} must be a table without deletion vectors, {path} has some in version "
             f"{table.version()}: run REORG TABLE ... APPLY (PURGE) on it"
         )
 
 
 def _check_columns(table: DeltaTable, path: str) -> None:
-    found = _column_types(table)
+    found = column_types(table)
     for name, types in COLUMN_TYPES.items():
         if name not in found:
             raise TableError(f"{path} must have a column {name!r}; {nearest(name, found)}")
@@ -141,7 +177,7 @@ def _packed_columns(table: DeltaTable, path: str) -> dict[str, np.dtype[Any]]:
             f"table property semantic_ids.format must be {FORMAT!r} in {path}, "
             f"got {properties.get('semantic_ids.format')!r}"
         )
-    found = _column_types(table)
+    found = column_types(table)
     packed = {"timestamps": np.dtype("<i8")}
     for name, dtype in json.loads(properties.get("semantic_ids.event_columns", "{}")).items():
         if found.get(name) != "binary" or dtype not in EVENT_DTYPES:
@@ -153,17 +189,19 @@ def _packed_columns(table: DeltaTable, path: str) -> dict[str, np.dtype[Any]]:
     return packed
 
 
-def _column_types(table: DeltaTable) -> dict[str, str]:
+def column_types(table: DeltaTable) -> dict[str, str]:
+    """Return Delta's names of the columns' types."""
     return {field.name: getattr(field.type, "type", "nested") for field in table.schema().fields}
 
 
-def _as_path(uri: str) -> str:
-    """Undo the URL encoding that deltalake applies to local paths, too."""
-    return uri if "://" in uri else unquote(uri)
+def _located(table_uri: str, path: str) -> str:
+    """Return where a file is whose path, in a log, is relative to the table or a URI of its own."""
+    uri = path if urlsplit(path).scheme else f"{table_uri.rstrip('/')}/{path}"
+    return unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
 
 
-def _date(value: datetime.date | str) -> str:
+def _date(value: datetime.date | str) -> datetime.date:
     try:
-        return datetime.date.fromisoformat(str(value)).isoformat()
+        return datetime.date.fromisoformat(str(value))
     except ValueError:
         raise InputError(f"ds must be two dates such as 2024-01-31, got {value!r}") from None

@@ -1,9 +1,10 @@
 """The units in which a table is shared out: row groups of its files, and their rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -13,6 +14,7 @@ from pyarrow import fs
 from semantic_ids.errors import TableError
 from semantic_ids.trainers.snapshot import check_names
 
+BYTES_PER_READ = 4 << 20
 FOOTER_THREADS = 8
 
 
@@ -32,9 +34,15 @@ class Unit(NamedTuple):
 
 
 def list_units(
-    files: Sequence[str], columns: Sequence[str], filesystem: fs.FileSystem | None
+    files: Sequence[str],
+    columns: Sequence[str],
+    filesystem: fs.FileSystem | None,
+    *,
+    by_codebook: bool = True,
 ) -> list[Unit]:
     """List the row groups of files, in order, from their footers.
+
+    Where rows have no codebook, `by_codebook` is False and the units' codebook_id is empty.
 
     Raises
     ------
@@ -42,20 +50,22 @@ def list_units(
         If a file is gone, damaged, or lacks a column.
     """
     with ThreadPoolExecutor(FOOTER_THREADS) as threads:
-        per_file = threads.map(lambda file: _units_of(file, columns, filesystem), files)
+        per_file = threads.map(
+            lambda file: units_of(file, columns, filesystem, by_codebook=by_codebook), files
+        )
         return [unit for units in per_file for unit in units]
 
 
-def choose_codebook(units: Sequence[Unit], codebook_id: str | None, path: str) -> str | None:
-    """Return the codebook to read: the one asked for, or the only one, or None without units."""
-    known = sorted({unit.codebook_id for unit in units})
-    if codebook_id is not None and units:
-        check_names([codebook_id], known, what="codebook_id")
-    if codebook_id is None and len(known) > 1:
+def choose_codebook(known: Collection[str], codebook_id: str | None, path: str) -> str | None:
+    """Return the codebook to read: the one asked for, or the only one, or None if none is known."""
+    ids = sorted(known)
+    if codebook_id is not None and ids:
+        check_names([codebook_id], ids, what="codebook_id")
+    if codebook_id is None and len(ids) > 1:
         raise TableError(
-            f"codebook_id must be chosen where a table has several, {path} has {', '.join(known)}"
+            f"codebook_id must be chosen where a table has several, {path} has {', '.join(ids)}"
         )
-    return codebook_id or next(iter(known), None)
+    return codebook_id or next(iter(ids), None)
 
 
 def read_unit(
@@ -68,7 +78,7 @@ def read_unit(
 ) -> Iterator[pa.RecordBatch]:
     """Read a unit's rows after the first `skip`, from 1 to `rows_per_read` at once."""
     wanted = [*columns, "codebook_id"] if unit.is_mixed else list(columns)
-    with _open(unit.file, filesystem) as file:
+    with open_file(unit.file, filesystem) as file:
         for read in file.iter_batches(
             rows_per_read, row_groups=[unit.row_group], columns=wanted, use_threads=False
         ):
@@ -81,48 +91,86 @@ def read_unit(
             skip = max(0, skip - rows.num_rows)
 
 
-def _units_of(file: str, columns: Sequence[str], filesystem: fs.FileSystem | None) -> list[Unit]:
+def units_of(
+    file: str,
+    columns: Sequence[str],
+    filesystem: fs.FileSystem | None,
+    *,
+    by_codebook: bool = True,
+) -> list[Unit]:
+    """List the row groups of one file, as ``list_units``."""
     units = []
-    with _open(file, filesystem) as opened:
+    with open_file(file, filesystem) as opened:
         names = opened.schema_arrow.names
-        for name in (*columns, "codebook_id"):
+        for name in (*columns, "codebook_id") if by_codebook else columns:
             if name not in names:
                 raise TableError(f"each file must have a column {name}, got {file} without it")
         for i in range(opened.num_row_groups):
             group = opened.metadata.row_group(i)
-            rows_of = _rows_by_codebook(opened, i, names.index("codebook_id"))
+            rows_of = {"": group.num_rows}
+            if by_codebook:
+                rows_of = _rows_by_codebook(opened, i, names.index("codebook_id"))
             for codebook_id, n_rows in rows_of.items():
-                row_bytes = group.total_byte_size // group.num_rows + 1
+                row_bytes = group.total_byte_size // max(1, group.num_rows) + 1
                 units.append(Unit(file, i, codebook_id, n_rows, row_bytes, len(rows_of) > 1))
     return units
 
 
 def _rows_by_codebook(file: pq.ParquetFile, row_group: int, column: int) -> dict[str, int]:
     group = file.metadata.row_group(row_group)
-    statistics = group.column(column).statistics
-    if (
-        statistics is not None
-        and statistics.has_min_max
-        and statistics.null_count == 0
-        and statistics.min == statistics.max
-    ):
-        return {statistics.min: group.num_rows}
+    bounds = statistics_of(group, column)
+    if bounds is not None and bounds[0] == bounds[1]:
+        return {bounds[0]: group.num_rows}
     ids = file.read_row_group(row_group, columns=["codebook_id"]).column(0)
     return {count["values"]: count["counts"] for count in ids.value_counts().to_pylist()}
 
 
+def statistics_of(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any] | None:
+    """Return the least and the greatest value of a row group's column, None if not known."""
+    found = group.column(column).statistics
+    if found is None or not found.has_min_max or found.null_count != 0:
+        return None
+    return found.min, found.max
+
+
+def find_width(units: Iterable[Unit], filesystem: fs.FileSystem | None) -> int | None:
+    """Return the bytes of a SID, from the first segment that has events, or None without one."""
+    for unit in units:
+        columns = ["n_events", "sids"]
+        for rows in read_unit(unit, columns, filesystem, skip=0, rows_per_read=256):
+            n_events = rows.column("n_events").to_numpy(zero_copy_only=False)
+            if n_events.any():
+                i = int(n_events.argmax())
+                return len(rows.column("sids")[i].as_py() or b"") // int(n_events[i])
+    return None
+
+
 @contextmanager
-def _open(uri: str, filesystem: fs.FileSystem | None) -> Iterator[pq.ParquetFile]:
+def open_file(
+    uri: str, filesystem: fs.FileSystem | None, *, metadata: pq.FileMetaData | None = None
+) -> Iterator[pq.ParquetFile]:
+    """Open a Parquet file; with its `metadata` at hand the footer is not read again.
+
+    Raises
+    ------
+    TableError
+        If the file is gone or damaged, also where that shows while it is read.
+    """
     try:
         if filesystem is not None:
-            path = uri.rpartition("://")[-1]
+            path = unquote(uri.rpartition("://")[-1]) if "://" in uri else uri
         elif "://" in uri:
             filesystem, path = fs.FileSystem.from_uri(uri)
         else:
             filesystem, path = fs.LocalFileSystem(use_mmap=True), uri
         is_local = isinstance(filesystem, fs.LocalFileSystem)
         with filesystem.open_input_file(path) as source:
-            yield pq.ParquetFile(source, pre_buffer=not is_local)
+            yield pq.ParquetFile(
+                source,
+                metadata=metadata,
+                pre_buffer=not is_local,
+                coerce_int96_timestamp_unit="us",
+            )
     except FileNotFoundError:
         raise TableError(
             f"files of a pinned version must still be there, {uri} is gone: was the table vacuumed?"

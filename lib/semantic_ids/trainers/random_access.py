@@ -1,0 +1,145 @@
+"""Segments of given users out of Parquet files: which row groups, which rows, which events."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import fs
+
+from semantic_ids.errors import InputError
+from semantic_ids.trainers.decode import Piece, packed_bytes, refuse_nulls
+from semantic_ids.trainers.lookup import StoredFile, Users
+from semantic_ids.trainers.point_in_time import Int64Array, Segments
+from semantic_ids.trainers.units import BYTES_PER_READ, open_file, statistics_of
+
+MAX_FOOTERS = 4096
+
+
+@dataclass(frozen=True)
+class SegmentReader:
+    """Reads segments of one codebook.
+
+    Parameters
+    ----------
+    codebook_id : str or None
+    width : int
+        Bytes of a SID.
+    filesystem : FileSystem or None
+    """
+
+    codebook_id: str | None
+    width: int
+    filesystem: fs.FileSystem | None
+    _footers: dict[str, pq.FileMetaData] = field(default_factory=dict)
+
+    def read(
+        self, file: StoredFile, users: Users, columns: Mapping[str, np.dtype[Any]]
+    ) -> Iterator[Segments]:
+        """Read the segments of users that a file has, with `columns` besides SIDs and times."""
+        uri = file.uri
+        with open_file(uri, self.filesystem, metadata=self._footers.get(uri)) as opened:
+            if uri not in self._footers:
+                if len(self._footers) >= MAX_FOOTERS:
+                    self._footers.pop(next(iter(self._footers)))
+                self._footers[uri] = opened.metadata
+            keys = ["user_id"] if file.codebook_id else ["user_id", "codebook_id"]
+            names = ["user_id", "n_events", "sids", "timestamps", *columns]
+            place = opened.schema_arrow.names.index("user_id")
+            for row_group in range(opened.num_row_groups):
+                near = users.between(statistics_of(opened.metadata.row_group(row_group), place))
+                if len(near.ids):
+                    read = opened.read_row_group(row_group, keys, use_threads=False)
+                    rows, found = self._rows_of(read, near)
+                    for piece, owners in _pieces(
+                        opened, row_group, rows, users=found, names=names, uri=uri
+                    ):
+                        yield self._segments(piece, owners, ds=file.ds, columns=columns)
+
+    def _rows_of(self, keys: pa.Table, users: Users) -> tuple[Int64Array, Int64Array]:
+        """Return the rows of users in a row group, and the users' numbers."""
+        places = pc.index_in(keys.column("user_id").cast(users.ids.type), value_set=users.ids)
+        is_wanted = places.is_valid()
+        if "codebook_id" in keys.column_names:
+            is_ours = pc.equal(keys.column("codebook_id"), self.codebook_id)
+            is_wanted = pc.and_(is_wanted, is_ours.fill_null(False))
+        rows = np.flatnonzero(is_wanted.to_numpy())
+        return rows, users.numbers[places.take(pa.array(rows)).to_numpy()]
+
+    def _segments(
+        self,
+        piece: Piece,
+        users: Int64Array,
+        *,
+        ds: int,
+        columns: Mapping[str, np.dtype[Any]],
+    ) -> Segments:
+        refuse_nulls(piece)
+        lengths = piece.rows.column("n_events").to_numpy().astype(np.int64)
+
+        def packed(name: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
+            return packed_bytes(piece, name, lengths, itemsize=dtype.itemsize).view(dtype)
+
+        sids = packed_bytes(piece, "sids", lengths, itemsize=self.width)
+        times = packed("timestamps", np.dtype("<i8"))
+        stops = lengths.cumsum()
+        starts = stops - lengths
+        _refuse_disorder(times, starts, piece)
+        return Segments(
+            users=users,
+            ds=np.full(len(users), ds),
+            first=times[starts],
+            last=times[stops - 1],
+            stored=np.zeros(len(users), np.int64),
+            lengths=lengths,
+            times=times,
+            packed={
+                "sids": sids.reshape(-1, self.width),
+                **{name: packed(name, dtype) for name, dtype in columns.items()},
+            },
+        )
+
+
+def _pieces(
+    opened: pq.ParquetFile,
+    row_group: int,
+    rows: Int64Array,
+    *,
+    users: Int64Array,
+    names: Sequence[str],
+    uri: str,
+) -> Iterator[tuple[Piece, Int64Array]]:
+    """Read rows of a row group, a few at a time and none after the last."""
+    if not len(rows):
+        return
+    group = opened.metadata.row_group(row_group)
+    n_rows = max(1, BYTES_PER_READ * group.num_rows // max(1, group.total_byte_size))
+    start = 0
+    for batch in opened.iter_batches(
+        n_rows, row_groups=[row_group], columns=names, use_threads=False
+    ):
+        low, high = np.searchsorted(rows, [start, start + batch.num_rows])
+        if low < high:
+            own = batch.take(pa.array(rows[low:high] - start))
+            has_events = pc.greater(own.column("n_events"), 0).fill_null(True).to_numpy(False)
+            piece = Piece(own if has_events.all() else own.filter(has_events), uri)
+            if piece.rows.num_rows:
+                yield piece, users[low:high][has_events]
+        start += batch.num_rows
+        if high == len(rows):
+            return
+
+
+def _refuse_disorder(times: Int64Array, starts: Int64Array, piece: Piece) -> None:
+    falls = times[1:] < times[:-1]
+    falls[starts[1:] - 1] = False
+    if falls.any():
+        row = int(np.searchsorted(starts, falls.argmax(), side="right")) - 1
+        raise InputError(
+            "timestamps must not decrease within a segment, got one that does for user "
+            f"{piece.rows.column('user_id')[row].as_py()!r} in {piece.file}"
+        )

@@ -1,0 +1,184 @@
+"""What datasets have in common: shares of ranks and workers, epochs, states to go on from."""
+
+import dataclasses
+import math
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from typing import Any, Generic, Protocol, Self, TypeVar
+
+import torch
+from pyarrow import fs
+from torch.utils.data import IterableDataset, get_worker_info
+
+from semantic_ids.errors import InputError
+from semantic_ids.trainers.batch import Position
+from semantic_ids.trainers.decode import Piece
+from semantic_ids.trainers.streams import Turns, deal, shuffle_files
+from semantic_ids.trainers.units import BYTES_PER_READ, Unit, read_unit
+
+
+class Placed(Protocol):
+    """A batch that knows where the dataset stands after it."""
+
+    @property
+    def position(self) -> Position | None:
+        """Where the dataset stands after this batch."""
+
+    def at(self, position: Position) -> Self:
+        """Return the batch with its position."""
+
+
+Batch = TypeVar("Batch", bound=Placed)
+
+
+class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
+    """Batches of a table's rows, which are dealt to ranks and workers by row group.
+
+    Parameters
+    ----------
+    units : sequence of Unit
+        The row groups to read, in order.
+    columns : sequence of str
+        What to read of them.
+    batch_size, rank, world_size, shuffle_seed
+        As ``SequenceDataset`` has them.
+    """
+
+    def __init__(
+        self,
+        units: Sequence[Unit],
+        columns: Sequence[str],
+        *,
+        batch_size: int,
+        rank: int,
+        world_size: int,
+        shuffle_seed: int | None,
+        filesystem: fs.FileSystem | None,
+    ) -> None:
+        self.batch_size = batch_size
+        self.rank = rank
+        self.world_size = world_size
+        self.shuffle_seed = shuffle_seed
+        self._units = units
+        self._columns = columns
+        self._filesystem = filesystem
+        # In shared memory, because persistent DataLoader workers keep a copy of the dataset.
+        self._start = torch.zeros(3, dtype=torch.int64)
+        self._start.share_memory_()  # type: ignore[no-untyped-call]  # torch does not annotate it
+
+    @abstractmethod
+    def _batches(self, pieces: Iterator[Piece]) -> Iterator[Batch]:
+        """Make batches of `batch_size` rows; the last may have fewer."""
+
+    @abstractmethod
+    def _identity(self) -> dict[str, Any]:
+        """Name all that decides which batches come in which order."""
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield this rank's batches or, in a DataLoader worker, this worker's share of them."""
+        worker = get_worker_info()
+        n_streams = 1 if worker is None else worker.num_workers
+        start = self._start_position(n_streams)
+        streams, turns = self._deal(start.epoch, n_streams)
+        first, taken = turns.taken(start.n_batches)
+        stream = (first + (0 if worker is None else worker.id)) % n_streams
+        pieces = self._read(streams[stream], skip=taken[stream] * self.batch_size)
+        for i, batch in enumerate(self._batches(pieces), start=taken[stream]):
+            yield batch.at(Position(start.epoch, turns.received_after(stream, i), n_streams))
+
+    def set_epoch(self, epoch: int) -> None:
+        """Let the next iteration read an epoch, from its start or a loaded state's place.
+
+        Call it before each epoch. It reaches persistent DataLoader workers, too.
+        """
+        if epoch != self.epoch:
+            self._start.copy_(torch.tensor([epoch, 0, 0]))
+
+    @property
+    def epoch(self) -> int:
+        """The epoch that the next iteration reads."""
+        return int(self._start[0])
+
+    def n_batches(self, num_workers: int = 0, *, rank: int | None = None) -> int:
+        """Return how many batches a rank, by default this one, gets in the current epoch."""
+        n_streams = max(1, num_workers)
+        _, turns = self._deal(self.epoch, n_streams, rank=rank)
+        return sum(turns.n_batches)
+
+    def state_dict(self, after: Batch) -> dict[str, Any]:
+        """Return what ``load_state_dict`` needs to go on after a batch that this rank has received.
+
+        The state comes from the batch and not from the dataset, because DataLoader workers read
+        ahead of what the training loop has seen. It is a dict of JSON-able values.
+
+        Raises
+        ------
+        InputError
+            If the batch is not one that a dataset yielded.
+        """
+        if after.position is None:
+            raise InputError("after must be a batch of this dataset, got one without a position")
+        return self._identity() | self._shares() | dataclasses.asdict(after.position)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Let the next iteration yield exactly the batches that came after ``state_dict``'s.
+
+        Raises
+        ------
+        InputError
+            If the state is of another table version, codebook, seed, batch size, rank or world
+            size; and from the iteration, if the DataLoader has another number of workers.
+        """
+        for name, here in (self._identity() | self._shares()).items():
+            if state.get(name) != here:
+                raise InputError(f"{name} must be that of the state, {state.get(name)}, got {here}")
+        position = [state["epoch"], state["n_batches"], state["n_streams"]]
+        self._start.copy_(torch.tensor(position))
+
+    def _shares(self) -> dict[str, Any]:
+        return {
+            "batch_size": self.batch_size,
+            "shuffle_seed": self.shuffle_seed,
+            "rank": self.rank,
+            "world_size": self.world_size,
+        }
+
+    def _start_position(self, n_streams: int) -> Position:
+        epoch, n_batches, taken_from = self._start.tolist()
+        if n_batches and taken_from != n_streams:
+            raise InputError(
+                f"num_workers must be {taken_from}, as when the state was taken, got {n_streams} "
+                "(0 and 1 are the same)"
+            )
+        return Position(epoch, n_batches, n_streams)
+
+    def _deal(
+        self, epoch: int, n_streams: int, *, rank: int | None = None
+    ) -> tuple[list[list[Unit]], Turns]:
+        shuffled = shuffle_files(self._units, self.shuffle_seed, epoch)
+        mine = deal(shuffled, self.world_size)[self.rank if rank is None else rank]
+        streams = deal(mine, n_streams)
+        rows = (sum(unit.n_rows for unit in stream) for stream in streams)
+        return streams, Turns(tuple(math.ceil(n / self.batch_size) for n in rows))
+
+    def _read(self, units: Sequence[Unit], *, skip: int) -> Iterator[Piece]:
+        for unit in units:
+            if skip < unit.n_rows:
+                n_batches = max(1, BYTES_PER_READ // (unit.row_bytes * self.batch_size))
+                for rows in read_unit(
+                    unit,
+                    self._columns,
+                    self._filesystem,
+                    skip=skip,
+                    rows_per_read=n_batches * self.batch_size,
+                ):
+                    yield Piece(rows, unit.file)
+            skip = max(0, skip - unit.n_rows)
+
+
+def check_shares(batch_size: int, *, rank: int, world_size: int) -> None:
+    """Raise InputError unless batches and shares of this size can be made."""
+    if batch_size < 1:
+        raise InputError(f"batch_size must be 1 or more, got {batch_size}")
+    if not 0 <= rank < world_size:
+        raise InputError(f"rank must be in [0, world_size), got {rank} of {world_size}")
