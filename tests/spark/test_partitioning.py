@@ -12,7 +12,8 @@ from deltalake import DeltaTable
 
 from semantic_ids.codebook import null_sid, sids_to_bytes
 from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.sequences import build_segments, sequences_output
+from semantic_ids.spark.builds import Build
+from semantic_ids.spark.sequences import sequences_output
 from semantic_ids.spark.sources import open_source
 
 pytestmark = pytest.mark.spark
@@ -79,7 +80,7 @@ def test_sequences_equal_plain_python_whatever_the_order_of_tied_events(
         table, events_source.rows.schema["user_id"].dataType, dtypes={"quantity": "<i4"}, buckets=4
     )
     item_sids = open_source(spark, "item_sids", save(sids))
-    summary = build_segments(config, events_source, item_sids, codebook=codebook, output=output)
+    summary = Build(config, events_source, item_sids, codebook, output).run("a run")
     found = read_delta(table)
     blobs = {
         row["user_id"]: (row["sids"], row["timestamps"], row["quantity"])

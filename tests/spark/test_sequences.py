@@ -1,7 +1,6 @@
 """Histories against pandas on real events, days against the whole, what is counted or refused."""
 
 import datetime
-from types import SimpleNamespace
 from urllib.parse import unquote
 
 import numpy as np
@@ -9,96 +8,21 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from delta_tables import read_delta, version_of
+from delta_tables import version_of
 from deltalake import DeltaTable
+from sequence_builds import CODEBOOK, DAY, US, Build, events_table, sids_table
 
 from semantic_ids.codebook import null_sid, sids_to_bytes
 from semantic_ids.errors import SemanticIdsError, TableError
-from semantic_ids.job_configs import BuildSequences
 from semantic_ids.spark.events import event_dtypes
-from semantic_ids.spark.quantize import id_type
-from semantic_ids.spark.sequences import build_segments, require_vacant_day, sequences_output
 from semantic_ids.spark.sources import UNVERSIONED, open_source
 
 pytestmark = pytest.mark.spark
-
-CODEBOOK = SimpleNamespace(codebook_id="c" * 32, width=3)  # all that a build asks of a codebook
-US = pa.timestamp("us")
-DAY = 86_400_000_000
-
-
-class Build:
-    """The sequences of some events, as the job builds them."""
-
-    def __init__(self, spark, save, table):
-        self.spark, self.save, self.table = spark, save, table
-
-    def run(self, events, item_sids, **options):
-        sources = {
-            name: given if not isinstance(given, (pa.Table, str)) else self.open(name, given)
-            for name, given in {"events": events, "item_sids": item_sids}.items()
-        }
-        places = {"codebooks": "./c", "codebook": "text", "sequences": self.table}
-        config = BuildSequences(
-            **{"events": "./e", "item_sids": "./i", "buckets": 3} | places | options
-        )
-        output = sequences_output(
-            self.table,
-            id_type(sources["events"], "user_id"),
-            dtypes=event_dtypes(sources["events"], config.event_columns),
-            buckets=config.buckets,
-        )
-        output.check(self.spark)
-        if config.ds:
-            require_vacant_day(self.spark, output, config.ds)
-        return build_segments(
-            config, sources["events"], sources["item_sids"], codebook=CODEBOOK, output=output
-        )
-
-    def open(self, name, given):
-        return open_source(self.spark, name, given if isinstance(given, str) else self.save(given))
-
-    def rows(self):
-        return read_delta(self.table).sort_by([("user_id", "ascending"), ("first_ts", "ascending")])
-
-    def events(self):
-        """List (user, microseconds, sid bytes) of every event in the table."""
-        found = []
-        for row in self.rows().to_pylist():
-            times = np.frombuffer(row["timestamps"], "<i8").tolist()
-            sids = [row["sids"][i : i + 3] for i in range(0, len(row["sids"]), 3)]
-            found += [(row["user_id"], *event) for event in zip(times, sids, strict=True)]
-        return sorted(found)
 
 
 @pytest.fixture
 def build(spark, save, place):
     return Build(spark, save, place())
-
-
-def sids_table(ids, sids=None, kind=None, codebook_id=CODEBOOK.codebook_id):
-    ids = pa.array(ids, kind)
-    sids = range(len(ids)) if sids is None else sids
-    return pa.table(
-        {
-            "item_id": ids,
-            "sid": pa.array(sids, pa.int64()),
-            "codebook_id": pa.array([codebook_id] * len(ids), pa.string()),
-        }
-    )
-
-
-def events_table(rows, *, time=US, **columns):
-    """Give events of (user_id, item_id, microseconds)."""
-    users, items, times = zip(*rows, strict=True) if rows else ((), (), ())
-    return pa.table(
-        {
-            "user_id": pa.array(users, pa.int64()),
-            "item_id": pa.array(items, pa.int64()),
-            "timestamp": pa.array(times, pa.int64()).cast(time),
-        }
-        | columns
-    )
 
 
 # Against pandas, on real events

@@ -48,7 +48,7 @@ USERS = {"string": pa.string(), "large string": pa.large_string()}
 
 def to_batches(events, dtypes, cuts, user=BIGINT):
     schema = pa.schema(
-        [("bucket", pa.int32()), ("user_id", user), ("timestamp", pa.int64()), ("sid", pa.int64())]
+        [("user_id", user), ("timestamp", pa.int64()), ("sid", pa.int64())]
         + [(name, ARROW[dtype]) for name, dtype in dtypes.items()]
     )
     arrays = [
@@ -68,12 +68,12 @@ def packed(events, layout, cuts=(), user=BIGINT):
 def looped(events, layout):
     """Pack event by event with struct: what pack_segments must give."""
     segments, open_key = [], None
-    for bucket, user, timestamp, sid, *values in events:
-        if (bucket, user) != open_key or segments[-1]["n_events"] == layout.max_events:
-            open_key = (bucket, user)
+    for user, timestamp, sid, *values in events:
+        key = (user, timestamp // DAY_US if layout.by_day else None)
+        if key != open_key or segments[-1]["n_events"] == layout.max_events:
+            open_key = key
             segments.append(
                 {
-                    "bucket": bucket,
                     "user_id": user,
                     "n_events": 0,
                     "first_us": timestamp,
@@ -95,6 +95,7 @@ def looped(events, layout):
 
 
 NUMBERS = st.integers(-5, 5)
+DAY_US = 86_400_000_000
 
 
 @st.composite
@@ -104,25 +105,24 @@ def histories(draw, *, user=NUMBERS, least=0):
     dtypes = {name: EVERY_DTYPE[name] for name in names}
     highest = 256**width - 2 if width < 8 else 2**63 - 1
     event = st.tuples(
-        st.integers(0, 2),
         user,
-        st.integers(-(2**50), 2**50),
+        st.integers(-(2**50), 2**50) | st.integers(-2, 2).map(lambda day: day * DAY_US - 1),
         st.none() | st.integers(0, highest),
         *(VALUES[dtype] for dtype in dtypes.values()),
     )
     events = draw(st.lists(event, min_size=least, max_size=30))
-    events.sort(key=lambda event: event[:3])
-    return events, SegmentLayout(width, dtypes, draw(st.integers(1, 6)))
+    events.sort(key=lambda event: event[:2])
+    return events, SegmentLayout(width, dtypes, draw(st.integers(1, 6)), draw(st.booleans()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(history=histories(), cuts=st.lists(st.integers(0, 30), max_size=8))
 def test_any_cut_into_batches_gives_the_segments_of_a_loop(history, cuts):
     events, layout = history
     assert packed(events, layout, cuts) == looped(events, layout)
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(history=histories(user=st.text(max_size=3)), cuts=st.lists(st.integers(0, 30), max_size=4))
 @pytest.mark.parametrize("kind", USERS)
 def test_users_may_be_strings(kind, history, cuts):
@@ -132,15 +132,15 @@ def test_users_may_be_strings(kind, history, cuts):
 
 def test_segments_by_hand():
     events = [
-        (0, 7, -1, 0x0102, 5),
-        (0, 7, 0, None, -1),
-        (0, 7, 1_000_000, 0, 0),
-        (0, 9, 3, 0xFFFE, 1),
-        (1, 9, 4, 0x00FF, 2),
+        (7, -1, 0x0102, 5),
+        (7, 0, None, -1),
+        (7, 1_000_000, 0, 0),
+        (9, 3, 0xFFFE, 1),
+        (9, 4, 0x00FF, 2),
+        (9, 5, 0x00FF, 3),
     ]
     assert packed(events, SegmentLayout(2, {"quantity": "<i2"}, 2)) == [
         {
-            "bucket": 0,
             "user_id": 7,
             "n_events": 2,
             "first_us": -1,
@@ -150,7 +150,6 @@ def test_segments_by_hand():
             "quantity": b"\x05\x00\xff\xff",
         },
         {
-            "bucket": 0,
             "user_id": 7,
             "n_events": 1,
             "first_us": 1_000_000,
@@ -160,26 +159,31 @@ def test_segments_by_hand():
             "quantity": b"\x00\x00",
         },
         {
-            "bucket": 0,
             "user_id": 9,
-            "n_events": 1,
+            "n_events": 2,
             "first_us": 3,
-            "last_us": 3,
-            "sids": b"\xff\xfe",
-            "timestamps": b"\x03" + b"\x00" * 7,
-            "quantity": b"\x01\x00",
+            "last_us": 4,
+            "sids": b"\xff\xfe\x00\xff",
+            "timestamps": b"\x03" + b"\x00" * 7 + b"\x04" + b"\x00" * 7,
+            "quantity": b"\x01\x00\x02\x00",
         },
         {
-            "bucket": 1,
             "user_id": 9,
             "n_events": 1,
-            "first_us": 4,
-            "last_us": 4,
+            "first_us": 5,
+            "last_us": 5,
             "sids": b"\x00\xff",
-            "timestamps": b"\x04" + b"\x00" * 7,
-            "quantity": b"\x02\x00",
+            "timestamps": b"\x05" + b"\x00" * 7,
+            "quantity": b"\x03\x00",
         },
     ]
+
+
+def test_a_segment_ends_with_its_day_where_days_are_kept_apart():
+    events = [(7, DAY_US - 1, 1), (7, DAY_US, 2), (7, 2 * DAY_US - 1, 3), (8, 2 * DAY_US - 1, 4)]
+    segments = packed(events, SegmentLayout(1, {}, 10, by_day=True))
+    assert [(s["user_id"], s["sids"]) for s in segments] == [(7, b"\1"), (7, b"\2\3"), (8, b"\4")]
+    assert len(packed(events, SegmentLayout(1, {}, 10))) == 2
 
 
 @pytest.mark.parametrize("n_batches", [0, 1, 3])
@@ -191,14 +195,14 @@ def test_no_events_give_no_segments(n_batches):
 
 @pytest.mark.parametrize("width", range(1, 9))
 def test_a_null_sid_is_the_reserved_one_in_every_width(width):
-    (segment,) = packed([(0, 1, 0, None), (0, 1, 1, 3)], SegmentLayout(width, {}, 10))
+    (segment,) = packed([(1, 0, None), (1, 1, 3)], SegmentLayout(width, {}, 10))
     assert segment["sids"] == b"\xff" * width + b"\x00" * (width - 1) + b"\x03"
     assert bytes_to_sids(segment["sids"], width).tolist() == [null_sid(width), 3]
 
 
 def test_a_user_wider_than_many_batches_is_cut_at_max_events_only():
     n, size, most = 10_007, 100, 1_000
-    events = [(3, 42, time, time, time % 7) for time in range(n)]
+    events = [(42, time, time, time % 7) for time in range(n)]
     layout = SegmentLayout(5, {"rating": "<f4"}, most)
     segments = packed(events, layout, cuts=range(0, n, size))
     assert [segment["n_events"] for segment in segments] == [most] * 10 + [7]
@@ -217,7 +221,7 @@ def test_a_segment_is_given_as_soon_as_it_is_whole():
     def batches():
         for user in range(5):
             taken.append(user)
-            yield from to_batches([(0, user, time, 1) for time in range(25)], {}, [])
+            yield from to_batches([(user, time, 1) for time in range(25)], {}, [])
 
     segments = pack_segments(batches(), layout)
     assert next(segments).column("n_events").to_pylist() == [10, 10]
@@ -232,24 +236,24 @@ def test_no_more_than_max_events_are_held_between_batches(monkeypatch):
     held = []
     starts_of = segments._segment_starts
 
-    def watch(events, max_events):
+    def watch(events, layout):
         held.append(len(events))
-        return starts_of(events, max_events)
+        return starts_of(events, layout)
 
     monkeypatch.setattr(segments, "_segment_starts", watch)
-    events = [(0, 1, time, 1) for time in range(1_000)]
+    events = [(1, time, 1) for time in range(1_000)]
     packed(events, SegmentLayout(1, {}, 64), cuts=range(0, 1_000, 10))
     assert max(held) <= 64 + 10
 
 
 def test_a_sid_that_does_not_fit_the_width_is_refused():
     with pytest.raises(InputError, match=r"sids must be in \[0, 256 \*\* 2\), got 65536"):
-        packed([(0, 1, 0, 65_536)], SegmentLayout(2, {}, 10))
+        packed([(1, 0, 65_536)], SegmentLayout(2, {}, 10))
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(history=histories(least=1), cuts=st.lists(st.integers(0, 30), max_size=8))
-@example(history=([(0, 1, 0, None)], SegmentLayout(1, {}, 1)), cuts=[])
+@example(history=([(1, 0, None)], SegmentLayout(1, {}, 1)), cuts=[])
 def test_every_blob_has_the_bytes_of_its_events(history, cuts):
     events, layout = history
     segments = packed(events, layout, cuts)

@@ -22,13 +22,22 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from semantic_ids.errors import SemanticIdsError, TableError
+from semantic_ids.errors import TableError
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source
 
-__all__ = ["NO_SID", "EventCounts", "count_events", "event_dtypes", "join_sids", "select_events"]
+__all__ = [
+    "NO_SID",
+    "EventCounts",
+    "count_events",
+    "event_dtypes",
+    "join_sids",
+    "select_events",
+    "sids_of_codebook",
+]
 
 NO_SID = "the item has no SID"
+MICROSECOND = datetime.timedelta(microseconds=1)
 
 _DTYPES: dict[type[DataType], str] = {
     BooleanType: "|b1",
@@ -40,7 +49,7 @@ _DTYPES: dict[type[DataType], str] = {
     DoubleType: "<f8",
 }
 _RESERVED = re.compile(
-    r"user_id|item_id|timestamps?|bucket|ds|sids?|n_events|(first|last)_(ts|us)|codebook_id|reason"
+    r"user_id|item_id|timestamps?|bucket|ds|sids?|n_events|(first|last)_(ts|us)|codebook_id|reason|user_hash"
     r"|tie_\d+",
     re.IGNORECASE,
 )
@@ -49,12 +58,27 @@ _FORBIDDEN = frozenset(" ,;{}()\n\t=.`")  # a Delta column holds none of these, 
 
 @dataclass(frozen=True)
 class EventCounts:
-    """Events read, events to be packed, and the rest by reason; the day of the newest event."""
+    """Events that can be packed if their items have SIDs, the rest by reason, and the newest day.
 
-    rows_in: int
-    rows_packed: int
+    Parameters
+    ----------
+    usable : int
+    rejected : dict
+    by_bucket : dict
+        The usable events of each bucket that has any.
+    newest_day : date or None
+        The UTC day of the newest usable event.
+    """
+
+    usable: int
     rejected: dict[str, int]
+    by_bucket: dict[int, int]
     newest_day: datetime.date | None
+
+    @property
+    def rows_in(self) -> int:
+        """All events that were read."""
+        return self.usable + sum(self.rejected.values())
 
 
 def event_dtypes(events: Source, columns: Sequence[str]) -> dict[str, str]:
@@ -110,12 +134,14 @@ def select_events(
     reason = F.coalesce(
         *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types))
     )
+    user_id = F.col("user_id").cast(id_type(events, "user_id"))
     return rows.select(
-        F.col("user_id").cast(id_type(events, "user_id")),
+        user_id,
         F.col("item_id").cast(id_type(events, "item_id")),
         micros.alias("timestamp"),
         *(_filled(name, kind) for name, kind in types.items()),
         *(events.column(name).alias(f"tie_{place}") for place, name in enumerate(tie_break)),
+        F.xxhash64(user_id).alias("user_hash"),
         reason.alias("reason"),
     )
 
@@ -134,8 +160,33 @@ def _filled(name: str, kind: DataType) -> Column:
     return F.when(missing, nan).when(value == zero, zero).otherwise(value).alias(name)
 
 
-def join_sids(events: DataFrame, item_sids: Source, codebook_id: str) -> DataFrame:
-    """Add each event's SID; where its item has none, sid is null and the reason says so.
+def join_sids(
+    events: DataFrame, item_sids: Source, codebook_id: str, *, few_events: bool = False
+) -> DataFrame:
+    """Add each event's SID; where its item has none, sid is null.
+
+    Parameters
+    ----------
+    events : DataFrame
+    item_sids : Source
+    codebook_id : str
+    few_events : bool
+        Whether the events' items fit in a broadcast: then only their SIDs are shuffled.
+
+    Raises
+    ------
+    TableError
+        If item ids are of another type, or the codebook has quantised no item.
+    """
+    sids = sids_of_codebook(item_sids, codebook_id, item_id=events.schema["item_id"].dataType)
+    if few_events:
+        items = events.select("item_id").distinct()
+        sids = sids.join(F.broadcast(items), on="item_id", how="left_semi")
+    return events.join(sids, on="item_id", how="left")
+
+
+def sids_of_codebook(item_sids: Source, codebook_id: str, *, item_id: DataType) -> DataFrame:
+    """Select item_id and sid of one codebook.
 
     Raises
     ------
@@ -145,43 +196,34 @@ def join_sids(events: DataFrame, item_sids: Source, codebook_id: str) -> DataFra
     item_sids.require("codebook_id", [StringType], "string")
     item_sids.require("sid", [LongType], "bigint")
     kind = item_sids.type_of("item_id").simpleString()
-    if kind != events.schema["item_id"].dataType.simpleString():
+    if kind != item_id.simpleString():
         raise TableError(
             f"events: item_id must be {kind} as in {item_sids.location}, "
-            f"got {events.schema['item_id'].dataType.simpleString()}"
+            f"got {item_id.simpleString()}"
         )
     sids = item_sids.rows.where(F.col("codebook_id") == codebook_id).select("item_id", "sid")
     if not sids.head(1):
         raise TableError(f"item_sids: {item_sids.location} has no SID of codebook {codebook_id}")
-    joined = events.join(sids, on="item_id", how="left")
-    missing = F.when(F.col("sid").isNull(), NO_SID)
-    return joined.withColumn("reason", F.coalesce("reason", missing))
+    return sids
 
 
-def count_events(events: DataFrame, joined: DataFrame, *, keep_missing: bool) -> EventCounts:
-    """Count events by reason before anything is written, and check them against those read.
-
-    Raises
-    ------
-    SemanticIdsError
-        If the join lost or doubled an event: item_sids holds an item twice.
-    """
-    rows_in = events.count()
-    newest = F.max(
-        F.when(F.col("reason").isNull() | (F.col("reason") == NO_SID), F.col("timestamp"))
+def count_events(events: DataFrame, buckets: int) -> EventCounts:
+    """Count events before the join: by reason why not, and those that can be packed by bucket."""
+    bucket = F.when(F.col("reason").isNull(), F.pmod("user_hash", F.lit(buckets)))
+    found = events.groupBy("reason", bucket.alias("bucket")).agg(
+        F.count(F.lit(1)).alias("n"), F.max("timestamp").alias("newest")
     )
-    found = joined.groupBy("reason").agg(F.count(F.lit(1)).alias("n"), newest.alias("newest"))
     rows = found.collect()
-    by_reason = {row["reason"]: row["n"] for row in rows}
-    if sum(by_reason.values()) != rows_in:
-        raise SemanticIdsError(
-            f"item_sids: an item must have one SID, got {sum(by_reason.values())} events "
-            f"from a join of {rows_in}"
-        )
-    packed = by_reason.pop(None, 0)
-    if keep_missing:
-        packed += by_reason.get(NO_SID, 0)
-    times = [row["newest"] for row in rows if row["newest"] is not None]
+    usable = [row for row in rows if row["reason"] is None]
+    rejected: dict[str, int] = {}
+    for row in rows:
+        if row["reason"] is not None:
+            rejected[row["reason"]] = rejected.get(row["reason"], 0) + row["n"]
     epoch = datetime.datetime(1970, 1, 1)
-    newest_day = (epoch + datetime.timedelta(microseconds=max(times))).date() if times else None
-    return EventCounts(rows_in, packed, dict(sorted(by_reason.items())), newest_day)
+    newest = max((row["newest"] for row in usable), default=None)
+    return EventCounts(
+        usable=sum(row["n"] for row in usable),
+        rejected=rejected,
+        by_bucket={int(row["bucket"]): row["n"] for row in usable},
+        newest_day=None if newest is None else (epoch + newest * MICROSECOND).date(),
+    )

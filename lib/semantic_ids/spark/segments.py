@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +11,9 @@ import pyarrow.compute as pc
 
 from semantic_ids.codebook import null_sid, sids_to_bytes
 
-__all__ = ["KEYS", "SegmentLayout", "pack_segments"]
+__all__ = ["SegmentLayout", "blobs_of", "cut_at", "pack_segments"]
 
-KEYS = ("bucket", "user_id")
+_DAY_US = 86_400_000_000
 
 
 @dataclass(frozen=True)
@@ -27,30 +28,31 @@ class SegmentLayout:
         Little-endian numpy dtype of each further column, such as {"quantity": "<i4"}.
     max_events : int
         A longer history becomes several segments.
+    by_day : bool
+        Whether a segment ends with its UTC day.
     """
 
     width: int
     event_dtypes: Mapping[str, str]
     max_events: int
+    by_day: bool = False
 
 
 def pack_segments(
     batches: Iterator[pa.RecordBatch], layout: SegmentLayout
 ) -> Iterator[pa.RecordBatch]:
-    """Turn events sorted by (bucket, user, time) into segments.
+    """Turn events, in the order of a user's time and user after user, into segments.
 
     Parameters
     ----------
     batches : iterator of RecordBatch
-        bucket, user_id, timestamp (int64 microseconds), sid (int64, null for none), and the
-        event columns. One partition's rows, in order.
+        user_id, timestamp (int64 microseconds), sid (int64, null for none), and the event columns.
     layout : SegmentLayout
 
     Yields
     ------
     RecordBatch
-        bucket, user_id, n_events, first_us, last_us, sids, timestamps, and the event columns as
-        blobs.
+        user_id, n_events, first_us, last_us, sids, timestamps, and the event columns as blobs.
 
     Notes
     -----
@@ -63,7 +65,7 @@ def pack_segments(
         events = pa.Table.from_batches([batch])
         if carried is not None:
             events = pa.concat_tables([carried, events])
-        starts = _segment_starts(events, layout.max_events)
+        starts = _segment_starts(events, layout)
         closed = int(starts[-1])
         if closed:
             yield _pack(events.slice(0, closed), starts[:-1], layout)
@@ -72,21 +74,36 @@ def pack_segments(
         yield _pack(carried, np.zeros(1, np.int64), layout)
 
 
-def _segment_starts(events: pa.Table, max_events: int) -> npt.NDArray[np.int64]:
-    """Find the rows where a segment begins: a new user, or max_events of one."""
+def _segment_starts(events: pa.Table, layout: SegmentLayout) -> npt.NDArray[np.int64]:
+    """Find the rows where a segment begins: a new user, a new day, or max_events of one."""
     changes = np.zeros(len(events), bool)
     changes[0] = True
-    for key in KEYS:
-        column = events.column(key)
-        differs = pc.not_equal(column.slice(1), column.slice(0, len(events) - 1))
-        changes[1:] |= differs.to_numpy()
-    users = np.flatnonzero(changes)
-    lengths = np.diff(users, append=len(events))
-    pieces = -(-lengths // max_events)
+    users = events.column("user_id")
+    changes[1:] = pc.not_equal(users.slice(1), users.slice(0, len(events) - 1)).to_numpy()
+    if layout.by_day:
+        days = events.column("timestamp").to_numpy() // _DAY_US
+        changes[1:] |= days[1:] != days[:-1]
+    return cut_at(np.flatnonzero(changes), len(events), max_events=layout.max_events)
+
+
+def cut_at(starts: npt.NDArray[np.int64], n: int, *, max_events: int) -> npt.NDArray[np.int64]:
+    """Cut runs of events into pieces of max_events, the last of a run maybe shorter.
+
+    Parameters
+    ----------
+    starts : ndarray of shape (n_runs,), int64
+        Where each run begins; the last one ends at n.
+
+    Returns
+    -------
+    ndarray of shape (n_pieces,), int64
+        Where each piece begins.
+    """
+    pieces = -(-np.diff(starts, append=n) // max_events)
     first_piece = np.cumsum(pieces) - pieces
     piece = np.arange(pieces.sum()) - np.repeat(first_piece, pieces)
-    starts: npt.NDArray[np.int64] = np.repeat(users, pieces) + piece * max_events
-    return starts
+    cuts: npt.NDArray[np.int64] = np.repeat(starts, pieces) + piece * max_events
+    return cuts
 
 
 def _pack(events: pa.Table, starts: npt.NDArray[np.int64], layout: SegmentLayout) -> pa.RecordBatch:
@@ -94,20 +111,20 @@ def _pack(events: pa.Table, starts: npt.NDArray[np.int64], layout: SegmentLayout
     times = events.column("timestamp").to_numpy()
     sids = pc.fill_null(events.column("sid"), null_sid(layout.width)).to_numpy()
     columns: dict[str, pa.Array] = {
-        key: events.column(key).take(pa.array(starts)).combine_chunks() for key in KEYS
+        "user_id": events.column("user_id").take(pa.array(starts)).combine_chunks()
     }
     columns["n_events"] = pa.array(np.diff(bounds).astype(np.int32))
     columns["first_us"] = pa.array(times[starts])
     columns["last_us"] = pa.array(times[bounds[1:] - 1])
-    columns["sids"] = _blobs(sids_to_bytes(sids, layout.width), bounds)
-    columns["timestamps"] = _blobs(times.astype("<i8", copy=False), bounds)
+    columns["sids"] = blobs_of(sids_to_bytes(sids, layout.width), bounds)
+    columns["timestamps"] = blobs_of(times.astype("<i8", copy=False), bounds)
     for name, dtype in layout.event_dtypes.items():
         values = events.column(name).to_numpy().astype(dtype, copy=False)
-        columns[name] = _blobs(values, bounds)
+        columns[name] = blobs_of(values, bounds)
     return pa.RecordBatch.from_pydict(columns)
 
 
-def _blobs(values: npt.NDArray[np.generic], bounds: npt.NDArray[np.int64]) -> pa.Array:
+def blobs_of(values: npt.NDArray[Any], bounds: npt.NDArray[np.int64]) -> pa.Array:
     """Cut an array of n rows into binaries at row bounds, without copying it."""
     row_bytes = values.nbytes // len(values)
     offsets = (bounds * row_bytes).astype(np.int32)

@@ -1,13 +1,14 @@
-"""Events to segments, and segments to the sequences table."""
+"""The sequences table: what it is, and events as its segments."""
 
 import datetime
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 import pyarrow as pa
-from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from delta.tables import DeltaTable
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BinaryType,
@@ -20,27 +21,74 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
-from semantic_ids.codebook import Codebook
-from semantic_ids.errors import SemanticIdsError, TableError
-from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.events import (
-    NO_SID,
-    EventCounts,
-    count_events,
-    event_dtypes,
-    join_sids,
-    select_events,
-)
-from semantic_ids.spark.outputs import Commit, Output, label_rejects, rejects_in
-from semantic_ids.spark.runs import RunSummary, account
+from semantic_ids.errors import TableError
+from semantic_ids.spark.event_chunks import TaskPlan, deal_events, order_events, read_chunks
+from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.places import is_path, locate
+from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.segments import SegmentLayout, pack_segments
-from semantic_ids.spark.sources import UNVERSIONED, Source
+from semantic_ids.spark.sources import open_source
 
-__all__ = ["build_segments", "require_vacant_day", "segments_of", "sequences_output"]
+__all__ = [
+    "SequencesTable",
+    "bucket_of",
+    "for_readers",
+    "in_file_order",
+    "open_sequences",
+    "pack_events",
+    "require_vacant_day",
+    "sequences_output",
+    "unless_taken",
+]
+
+_SETTINGS = {
+    "parquet.block.size": str(4 << 20),  # a reader that looks up one user decompresses one of them
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),  # a segment may have megabytes
+}
+
+
+@dataclass(frozen=True)
+class SequencesTable:
+    """A standing sequences table, and what its properties say.
+
+    Parameters
+    ----------
+    output : Output
+    dtypes : mapping of str to str
+        The packed dtype of each event column.
+    buckets : int
+    """
+
+    output: Output
+    dtypes: Mapping[str, str]
+    buckets: int
+
+
+def open_sequences(spark: SparkSession, table: str) -> SequencesTable:
+    """Open a standing sequences table.
+
+    Raises
+    ------
+    TableError
+        If there is none.
+    """
+    source = open_source(spark, "sequences", table)
+    if source.delta_version is None:
+        raise TableError(f"sequences: {table!r} must be a Delta table that build_sequences wrote")
+    opener = DeltaTable.forPath if is_path(table) else DeltaTable.forName
+    found = opener(spark, locate(spark, table)).detail().select("properties").collect()[0][0]
+    if "semantic_ids.buckets" not in found:
+        raise TableError(f"sequences: {table!r} must be a table that build_sequences wrote")
+    dtypes = json.loads(found.get("semantic_ids.event_columns", "{}"))
+    output = sequences_output(
+        table, id_type(source, "user_id"), dtypes=dtypes, buckets=int(found["semantic_ids.buckets"])
+    )
+    output.check(spark)
+    return SequencesTable(output, dtypes, int(found["semantic_ids.buckets"]))
 
 
 def sequences_output(
-    table: str, user_id: DataType, *, dtypes: dict[str, str], buckets: int
+    table: str, user_id: DataType, *, dtypes: Mapping[str, str], buckets: int
 ) -> Output:
     """Describe the sequences table."""
     schema = StructType(
@@ -64,157 +112,95 @@ def sequences_output(
     }
     properties = {
         "semantic_ids.format": "1",
-        "semantic_ids.event_columns": json.dumps(dtypes),
+        "semantic_ids.event_columns": json.dumps(dict(dtypes)),
         "semantic_ids.buckets": str(buckets),
     }
     return Output("sequences", table, schema, ("ds", "bucket"), constraints, properties)
 
 
-def build_segments(
-    config: BuildSequences,
-    events: Source,
-    item_sids: Source,
-    *,
-    codebook: Codebook,
-    output: Output,
-) -> RunSummary:
-    """Write the segments of all events, or of one day, in one commit.
-
-    Raises
-    ------
-    TableError
-        If there is no event to pack.
-    SemanticIdsError
-        If events in differ from events in segments + rejects; nothing is written then.
-    """
-    spark = events.rows.sparkSession
-    inputs = _inputs(config, events, item_sids, codebook)
-    done = _last_build(spark, output, config.ds)
-    if done and done.inputs == inputs and UNVERSIONED not in (events.version, item_sids.version):
-        return _summary(inputs, done.rows, "nothing to do, these events are packed already")
-    layout = SegmentLayout(
-        codebook.width, event_dtypes(events, config.event_columns), config.max_segment_events
-    )
-    keep_missing = config.missing_items == "null_sid"
-    selected = select_events(
-        events, day=config.ds, dtypes=dict(layout.event_dtypes), tie_break=config.tie_break
-    )
-    joined = join_sids(selected, item_sids, codebook.codebook_id)
-    counts = count_events(selected, joined, keep_missing=keep_missing)
-    ds = config.ds or counts.newest_day
-    if ds is None or not (config.ds or counts.rows_packed):
-        raise TableError(f"events: {events.location} has no event to pack: {counts.rejected}")
-    segments = segments_of(
-        joined,
-        layout=layout,
-        buckets=config.buckets,
-        keep_missing=keep_missing,
-        codebook_id=codebook.codebook_id,
-        ds=ds,
-    ).persist(StorageLevel.DISK_ONLY)
+@contextmanager
+def for_readers(spark: SparkSession) -> Iterator[None]:
+    """Write files whose row groups are small enough for reading one user."""
+    kept = {key: spark.conf.get(key, None) for key in _SETTINGS}
     try:
-        n_segments = _check_packed(segments, counts)
-        rows = {"in": counts.rows_in, "out": counts.rows_packed, "segments": n_segments}
-        rows |= label_rejects(counts.rejected)
-        output.create(spark)
-        where = f"ds = '{ds}'" if config.ds else None
-        output.replace(segments, where, Commit(_key(config.ds), inputs, rows))
+        for key, value in _SETTINGS.items():
+            spark.conf.set(key, value)
+        yield
     finally:
-        segments.unpersist()
-    return _summary(inputs, rows, f"packed into {n_segments:,} segments of {output.table}")
+        for key, before in kept.items():
+            if before is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, before)
 
 
-def _key(ds: datetime.date | None) -> str:
-    return f"build_sequences {ds or 'all'}"
+def bucket_of(user_id: str, buckets: int) -> Column:
+    """Give the bucket of a user: xxhash64 of its id, modulo their number."""
+    return F.pmod(F.xxhash64(user_id), F.lit(buckets)).cast("int")
 
 
-def _last_build(spark: SparkSession, output: Output, ds: datetime.date | None) -> Commit | None:
-    """Find the build that a run would repeat, unless a later one wrote over it or beside it."""
-    for commit in output.commits(spark):
-        if ds is None or commit.key in (_key(ds), _key(None)):
-            return commit if commit.key == _key(ds) else None
-    return None
-
-
-def _inputs(
-    config: BuildSequences, events: Source, item_sids: Source, codebook: Codebook
-) -> dict[str, Any]:
-    """Name all that decides what a build writes."""
-    options = config.model_dump(mode="json", exclude={"runs", "codebooks", "codebook", "sequences"})
-    versions = {"events": events.label, "item_sids": item_sids.label}
-    return options | versions | {"codebook_id": codebook.codebook_id}
-
-
-def _check_packed(segments: DataFrame, counts: EventCounts) -> int:
-    totals = segments.agg(F.count(F.lit(1)), F.sum("n_events")).collect()[0]
-    n_segments, packed = totals[0], totals[1] or 0
-    if packed != counts.rows_packed:
-        raise SemanticIdsError(
-            f"events: {counts.rows_packed} events must be in segments, got {packed}"
-        )
-    return int(n_segments)
-
-
-def _summary(inputs: dict[str, Any], rows: Mapping[str, int], outcome: str) -> RunSummary:
-    rejected = rejects_in(rows)
-    rows_rejected = rows["in"] - rows["out"]
-    balance = f"{rows['in']:,} events in = {rows['out']:,} packed + {rows_rejected:,} not"
-    return RunSummary(
-        account(balance, rejected, outcome),
-        codebook_id=inputs["codebook_id"],
-        inputs={name: inputs[name] for name in ("events", "item_sids")},
-        rows_in=rows["in"],
-        rows_out=rows["out"],
-        rows_rejected=rows_rejected,
-        metrics={"by_reason": rejected, "segments": rows["segments"]},
-    )
-
-
-def segments_of(
-    joined: DataFrame,
+def pack_events(
+    events: DataFrame,
     *,
     layout: SegmentLayout,
-    buckets: int,
+    plan: TaskPlan,
     keep_missing: bool,
-    codebook_id: str,
-    ds: datetime.date,
 ) -> DataFrame:
-    """Pack events into segments, one task for each bucket, in time order.
+    """Pack joined events into segments: one shuffle of columnar chunks, one sort in each task.
 
     Events of one user and timestamp are ordered by the tie-break columns, the item, and the event
     columns: what still ties is equal in every packed byte.
+
+    Returns
+    -------
+    DataFrame
+        user_id, n_events, first_us, last_us, sids, timestamps, the event columns, and n_missing: a
+        row without events says how many events without a SID some task has met.
     """
-    reason = F.col("reason")
-    usable = reason.isNull() | (reason == NO_SID) if keep_missing else reason.isNull()
-    ties = sorted((name for name in joined.columns if name.startswith("tie_")), key=_tie_place)
-    bucket = F.pmod(F.xxhash64("user_id"), F.lit(buckets)).cast("int")
-    columns = ["bucket", "user_id", "timestamp", "sid", *layout.event_dtypes]
-    ordered = (
-        joined.where(usable)
-        .withColumn("bucket", bucket)
-        .repartitionById(buckets, "bucket")
-        .sortWithinPartitions(
-            "bucket", "user_id", "timestamp", *ties, "item_id", *layout.event_dtypes
-        )
-        .select(*columns)
-    )
-    user_id = joined.schema["user_id"].dataType.simpleString()
+    ties = sorted((name for name in events.columns if name.startswith("tie_")), key=_tie_place)
+    columns = ["user_id", "timestamp", "sid", *layout.event_dtypes, "item_id", *ties]
+    rows = events.select("user_hash", *columns)
+    chunked = rows.drop("user_hash").limit(0).toArrow().schema
+    order = [*ties, "item_id", *layout.event_dtypes]
     blobs = ["sids", "timestamps", *layout.event_dtypes]
     schema = (
-        f"bucket int, user_id {user_id}, n_events int, first_us bigint, last_us bigint, "
-        + ", ".join(f"`{name}` binary" for name in blobs)
+        f"user_id {events.schema['user_id'].dataType.simpleString()}, "
+        "n_events int, first_us bigint, last_us bigint, "
+        + "".join(f"`{name}` binary, " for name in blobs)
+        + "n_missing bigint"
     )
+
+    def to_chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return deal_events(batches, plan, keep_missing=keep_missing)
 
     def to_segments(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return pack_segments(batches, layout)
+        unordered, n_missing = read_chunks(batches, chunked)
+        for segments in pack_segments(order_events(unordered, order), layout):
+            zeros = pa.array([0] * len(segments), pa.int64())
+            yield segments.append_column("n_missing", zeros)
+        yield _tally(n_missing, unordered.schema.field("user_id").type, blobs)
 
-    return (
-        ordered.mapInArrow(to_segments, schema)
-        .withColumn("ds", F.lit(ds))
-        .withColumn("first_ts", F.timestamp_micros("first_us"))
-        .withColumn("last_ts", F.timestamp_micros("last_us"))
-        .withColumn("codebook_id", F.lit(codebook_id))
+    dealt = rows.mapInArrow(to_chunks, "task int, chunk binary, n_missing bigint")
+    return dealt.repartitionById(plan.total, "task").mapInArrow(to_segments, schema)
+
+
+def in_file_order(segments: DataFrame, columns: Iterable[str]) -> DataFrame:
+    """Give segments their times, and put each task's in the order of the table's files.
+
+    Spark then writes one file after the other, however many days a task holds.
+    """
+    timed = segments.withColumn("first_ts", F.timestamp_micros("first_us")).withColumn(
+        "last_ts", F.timestamp_micros("last_us")
     )
+    keys = ("ds", "bucket", "user_id", "first_ts", "last_ts")
+    return timed.sortWithinPartitions(*keys, "sids", "timestamps", *columns)
+
+
+def _tally(n_missing: int, user_id: pa.DataType, blobs: list[str]) -> pa.RecordBatch:
+    columns = {"user_id": pa.nulls(1, user_id), "n_events": pa.array([0], pa.int32())}
+    columns |= {name: pa.nulls(1, pa.int64()) for name in ("first_us", "last_us")}
+    columns |= {name: pa.nulls(1, pa.binary()) for name in blobs}
+    return pa.RecordBatch.from_pydict(columns | {"n_missing": pa.array([n_missing], pa.int64())})
 
 
 def _tie_place(name: str) -> int:
@@ -231,14 +217,33 @@ def require_vacant_day(spark: SparkSession, output: Output, day: datetime.date) 
     """
     if not output.exists(spark):
         return
+    in_the_way = output.read(spark).where(_in_the_way(day)).select("ds").head(1)
+    if in_the_way:
+        raise TableError(f"{_refusal(output, day)} (ds={in_the_way[0]['ds']})")
+
+
+def unless_taken(segments: DataFrame, output: Output, day: datetime.date) -> DataFrame:
+    """Give segments that cannot be written where `require_vacant_day` would refuse the day.
+
+    The look belongs to the transaction that writes: it sees what that replaces, and a compaction
+    that commits meanwhile conflicts with it.
+    """
+    found = output.read(segments.sparkSession).where(_in_the_way(day)).agg(F.count("*").alias("n"))
+    refused = F.when(F.col("n") > 0, F.raise_error(F.lit(_refusal(output, day))))
+    return segments.crossJoin(F.broadcast(found.where(refused.isNull()))).drop("n")
+
+
+def _in_the_way(day: datetime.date) -> Column:
     after = F.lit(day + datetime.timedelta(days=1)).cast(TimestampType())
     start = F.lit(day).cast(TimestampType())
     of_day = F.col("ds") == F.lit(day)
     reaches_in = ~of_day & (F.col("first_ts") < after) & (F.col("last_ts") >= start)
     reaches_out = of_day & ((F.col("first_ts") < start) | (F.col("last_ts") >= after))
-    in_the_way = output.create(spark).toDF().where(reaches_in | reaches_out).select("ds").head(1)
-    if in_the_way:
-        raise TableError(
-            f"ds: events of {day} may stand in segments of several days (ds={in_the_way[0]['ds']}) "
-            f"in {output.table}; leave ds out to rebuild the whole table"
-        )
+    return reaches_in | reaches_out
+
+
+def _refusal(output: Output, day: datetime.date) -> str:
+    return (
+        f"ds: events of {day} may stand in segments of several days in {output.table}; "
+        "leave ds out to rebuild the whole table"
+    )

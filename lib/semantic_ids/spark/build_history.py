@@ -1,0 +1,169 @@
+"""What the commits of a sequences table say: which events stand in it, and so which are new."""
+
+import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from delta.exceptions import DeltaConcurrentModificationException
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import TimestampType
+
+from semantic_ids.job_configs import BuildSequences
+from semantic_ids.spark.changes import FullRunError
+from semantic_ids.spark.commits import AnotherRunError, Commit, Turn
+from semantic_ids.spark.event_changes import appended_rows
+from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.snapshots import StoredFile
+from semantic_ids.spark.sources import UNVERSIONED, Source
+
+__all__ = ["ALL", "KEY", "SINCE", "inputs_of", "last_build", "new_events", "write_build"]
+
+KEY = "build_sequences"  # of all builds, so that of any two at once one commits
+_TURNS = 20
+ALL = "all"
+SINCE = "since"
+
+_RULES = ("tie_break", "event_columns", "missing_items", "buckets", "codebook_id", "events_id")
+
+
+def inputs_of(
+    config: BuildSequences, events: Source, item_sids: Source, *, codebook_id: str, scope: str
+) -> dict[str, Any]:
+    """Name all that decides what a build writes."""
+    chosen = {"event_columns", "tie_break", "missing_items", "buckets", "max_segment_events"}
+    return config.model_dump(mode="json", include=chosen) | {
+        "scope": scope,
+        "events": events.label,
+        "events_id": events.identity(),
+        "item_sids": item_sids.label,
+        "codebook_id": codebook_id,
+    }
+
+
+def last_build(commits: Sequence[Commit], inputs: Mapping[str, Any]) -> Commit | None:
+    """Find the build of these very inputs, unless a later one wrote over it or beside it."""
+    scope = inputs["scope"]
+    if any(UNVERSIONED in inputs[name].rpartition("@") for name in ("events", "item_sids")):
+        return None
+    builds = [commit for commit in commits if commit.key == KEY]
+    if scope not in (ALL, SINCE):
+        builds = [build for build in builds if build.inputs["scope"] in (scope, ALL)]
+    newest = next(iter(builds), None)
+    return newest if newest and newest.inputs == inputs else None
+
+
+@dataclass
+class _Packed:
+    """Up to which version of the source each day's events stand in the table.
+
+    Parameters
+    ----------
+    base : str
+        The version up to which all events were packed.
+    days : dict
+        By version, the days that were built anew since then.
+    """
+
+    base: str
+    days: dict[str, list[datetime.date]] = field(default_factory=dict)
+
+
+def new_events(
+    events: Source,
+    commits: Sequence[Commit],
+    inputs: Mapping[str, Any],
+    *,
+    read_listing: Callable[[str], Sequence[StoredFile] | None],
+) -> DataFrame | None:
+    """Read the events that no build has packed yet; None where there is no newer version.
+
+    Raises
+    ------
+    FullRunError
+        If that cannot be told, or what stands was built by other rules.
+    """
+    packed = _packed(commits, inputs)
+    day = F.col("timestamp").cast(TimestampType()).cast("date")
+    parts = []
+    if packed.base != events.version:
+        elsewhere = [day for days in packed.days.values() for day in days]
+        rows = appended_rows(events, packed.base, read_listing=read_listing)
+        parts.append(
+            rows.where(~F.coalesce(day.isin(elsewhere), F.lit(False))) if elsewhere else rows
+        )
+    for version, days in packed.days.items():
+        if version != events.version:
+            rows = appended_rows(events, version, read_listing=read_listing)
+            parts.append(rows.where(day.isin(days)))
+    if not parts:
+        return None
+    whole, *others = parts
+    for part in others:
+        whole = whole.unionByName(part, allowMissingColumns=True)
+    return whole
+
+
+def _packed(commits: Sequence[Commit], inputs: Mapping[str, Any]) -> _Packed:
+    days: dict[datetime.date, str] = {}
+    for commit in commits:
+        if commit.key != KEY:
+            continue
+        _require_same_rules(commit.inputs, inputs)
+        place, _, version = commit.inputs["events"].rpartition("@")
+        if place != inputs["events"].rpartition("@")[0]:
+            raise FullRunError(f"the table was built from {place}")
+        scope = commit.inputs["scope"]
+        if scope in (ALL, SINCE):
+            packed = _Packed(version)
+            for day, since in sorted(days.items()):
+                if since != version:
+                    packed.days.setdefault(since, []).append(day)
+            return packed
+        days.setdefault(datetime.date.fromisoformat(scope), version)
+    raise FullRunError("the table has no build of all events to go on from")
+
+
+def _require_same_rules(then: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    for name in _RULES:
+        if then.get(name) != now[name]:
+            raise FullRunError(f"the table was built with {name} {then.get(name)}, now {now[name]}")
+
+
+def write_build(
+    output: Output, rows: DataFrame, commit: Commit, *, turn: Turn, newest: int
+) -> None:
+    """Commit a build; that of a day takes further turns while only other days are built.
+
+    Parameters
+    ----------
+    output : Output
+    rows : DataFrame
+    commit : Commit
+    turn : Turn
+        Taken before the history was read.
+    newest : int
+        The version of the newest commit of ours that the build has seen.
+
+    Raises
+    ------
+    AnotherRunError
+        If another build, or a compaction that a day's build cannot stand, committed meanwhile.
+    """
+    scope, spark = commit.inputs["scope"], rows.sparkSession
+    if scope == SINCE:
+        output.append(rows, commit, turn=turn)
+        return
+    where = None if scope == ALL else f"ds = '{scope}'"
+    for turns_left in reversed(range(_TURNS)):
+        try:
+            output.replace(rows, where, commit, turn=turn)
+        except (AnotherRunError, DeltaConcurrentModificationException):
+            turn = output.turn(spark, KEY)
+            since = [c for c in output.commits(spark) if c.version > newest]
+            scopes = {other.inputs.get("scope", ALL) for other in since}
+            if not since or scopes & {ALL, SINCE, scope} or scope == ALL or not turns_left:
+                raise
+        else:
+            return

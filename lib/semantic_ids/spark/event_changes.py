@@ -1,0 +1,98 @@
+"""Which events are new since a version, where a source was only appended to."""
+
+from collections.abc import Callable, Sequence
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from semantic_ids.spark.changes import FullRunError
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
+from semantic_ids.spark.snapshots import (
+    StoredFile,
+    only_files,
+    rows_of_files,
+    snapshot_of,
+    uris_of,
+)
+from semantic_ids.spark.sources import Source
+
+__all__ = ["appended_rows"]
+
+_FILE = "struct<path: string, dataChange: boolean>"
+_ACTIONS = f"add {_FILE}, remove {_FILE}"
+
+
+def appended_rows(
+    events: Source,
+    since: str,
+    *,
+    read_listing: Callable[[str], Sequence[StoredFile] | None],
+) -> DataFrame:
+    """Read the rows that were appended to a source since a version.
+
+    Parameters
+    ----------
+    events : Source
+    since : str
+        The version that was read last.
+    read_listing : callable
+        Gives the listing of a digest, or None.
+
+    Raises
+    ------
+    FullRunError
+        If rows went or changed meanwhile, or it cannot be told.
+    """
+    kind, _, before = since.partition(":")
+    if kind != events.version.partition(":")[0]:
+        raise FullRunError("the source is of another kind than it was")
+    if kind == "files":
+        return _by_listing(events, read_listing(before))
+    if kind != "delta":
+        raise FullRunError("the source has no versions")
+    if int(before) > (events.delta_version or 0):
+        raise FullRunError(f"the source has no version {before} any more")
+    try:
+        return _by_log(events, int(before))
+    except SPARK_ERRORS as error:
+        raise FullRunError(
+            f"its log since version {before} cannot be read: {sentence_of(error)}"
+        ) from None
+
+
+def _by_listing(events: Source, before: Sequence[StoredFile] | None) -> DataFrame:
+    if before is None:
+        raise FullRunError("the listing of the files of the last run is gone")
+    old, new = set(before), set(events.listing or ())
+    if old - new:
+        raise FullRunError(f"{len(old - new)} files of the source are gone or were written again")
+    files = sorted(path for path, _, _ in new - old)
+    return only_files(events.rows, uris_of(events.rows.sparkSession, files))
+
+
+def _by_log(events: Source, before: int) -> DataFrame:
+    """Read the files that the commits since then added; what only moved rows is passed over."""
+    spark = events.rows.sparkSession
+    now = snapshot_of(events.rows)
+    folder = now.deltaLog().logPath().toString()
+    versions = range(before + 1, (events.delta_version or 0) + 1)
+    if not versions:
+        return events.rows.limit(0)
+    actions = (
+        spark.read.schema(_ACTIONS)
+        .option("__globPaths__", "false")
+        .json([f"{folder}/{version:020}.json" for version in versions])
+        .select("add", "remove", F.col("_metadata.file_name").substr(1, 20).cast("int").alias("v"))
+        .where("add.dataChange or remove.dataChange")
+        .collect()
+    )
+    if any(action["remove"] for action in actions):
+        raise FullRunError("rows of the source were changed or deleted")
+    added = {(action["v"], action["add"]["path"]) for action in actions}
+    standing = {row[0] for row in DataFrame(now.allFiles().toDF(), spark).select("path").collect()}
+    rows = rows_of_files(spark, now, sorted({path for _, path in added} & standing))
+    for version in sorted({v for v, path in added if path not in standing}):  # compacted since
+        paths = sorted(path for v, path in added if v == version and path not in standing)
+        snapshot = snapshot_of(events.read_version(version))
+        rows = rows.unionByName(rows_of_files(spark, snapshot, paths), allowMissingColumns=True)
+    return rows

@@ -1,0 +1,155 @@
+"""Compaction: what it merges and drops, what it leaves alone, and appends beside it."""
+
+import collections
+import datetime
+import itertools
+import threading
+import time
+from pathlib import Path
+from urllib.parse import unquote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from delta_tables import read_delta, version_of
+from deltalake import DeltaTable, write_deltalake
+from pyspark.sql import functions as F
+from sequence_builds import DAY, Build, events_table, sids_table
+
+from semantic_ids.errors import TableError
+from semantic_ids.spark.outputs import Output
+
+pytestmark = pytest.mark.spark
+
+UTC = pa.timestamp("us", tz="UTC")
+EPOCH = datetime.date(1970, 1, 1)
+
+
+@pytest.fixture
+def build(spark, save, place):
+    return Build(spark, save, place())
+
+
+@pytest.fixture
+def days(build, save, place):
+    """Build 4 users' events of 5 days, a day at a time, and give the events' table and the SIDs."""
+    events, sids = place(), save(sids_table(range(9)))
+    for day in range(5):
+        rows = [(user, (user + day) % 9, day * DAY + at) for user in range(4) for at in (0, 7, 7)]
+        write_deltalake(events, events_table(rows, time=UTC), mode="append")
+        if day:
+            build.run(events, sids, since="last")
+        else:
+            build.run(events, sids, ds=EPOCH)
+            build.run(events, sids)
+    return events, sids
+
+
+def test_each_user_has_one_segment_and_readers_of_the_version_before_see_what_they_saw(build, days):
+    before, version = build.histories(), version_of(build.table)
+    pinned = DeltaTable(build.table, version=version)
+    was = pinned.to_pyarrow_dataset().to_table()
+    summary = build.compact()
+    assert build.histories() == before
+    rows = build.rows()
+    assert rows["user_id"].to_pylist() == [0, 1, 2, 3]
+    assert set(rows["ds"].to_pylist()) == {EPOCH + datetime.timedelta(days=4)}
+    assert set(rows["n_events"].to_pylist()) == {15}
+    assert (summary.rows_in, summary.rows_out, summary.rows_rejected) == (60, 60, 0)
+    assert summary.metrics["segments"] == 4
+    keys = [(name, "ascending") for name in ("user_id", "first_ts", "last_ts")]
+    again = DeltaTable(build.table, version=version).to_pyarrow_dataset().to_table()
+    assert again.sort_by(keys) == was.sort_by(keys)
+    files = [pq.ParquetFile(unquote(file)) for file in DeltaTable(build.table).file_uris()]
+    users = [file.read(["user_id"])["user_id"].to_pylist() for file in files]
+    assert sorted(itertools.chain(*users)) == [0, 1, 2, 3]
+    assert all(of_file == sorted(of_file) for of_file in users)
+
+    # once more, and with nothing to do
+    before = version_of(build.table)
+    assert "nothing to do, nothing was written" in build.compact().message
+    assert "nothing to do, each user" in build.compact(target_file_mib=65).message
+    assert version_of(build.table) == before
+
+
+def test_a_range_is_merged_and_the_rest_left_alone(build, days):
+    before = build.histories()
+    first, last = (EPOCH + datetime.timedelta(days=day) for day in (1, 3))
+    build.compact(first_ds=first, last_ds=last)
+    assert build.histories() == before
+    counts = collections.Counter(read_delta(build.table)["ds"].to_pylist())
+    assert counts == {EPOCH: 4, last: 4, EPOCH + datetime.timedelta(days=4): 4}
+
+
+def test_the_newest_events_are_kept_in_segments_of_the_size_asked_for(build, days):
+    before = build.histories()
+    summary = build.compact(max_events=7, max_segment_events=3)
+    assert build.histories() == {user: events[-7:] for user, events in before.items()}
+    assert sorted(build.rows()["n_events"].to_pylist()) == [1] * 4 + [3] * 8
+    assert (summary.rows_in, summary.rows_out, summary.rows_rejected) == (60, 28, 32)
+
+
+def test_codebooks_are_not_mixed(build, days, spark):
+    spark.sql(f"update delta.`{build.table}` set codebook_id = 'other' where ds = date'1970-01-02'")
+    before = build.events()
+    build.compact()
+    assert build.events() == before
+    found = {(row["user_id"], row["codebook_id"]) for row in build.rows().to_pylist()}
+    assert len(found) == len(build.rows()) == 8
+
+
+def test_events_appended_before_and_during_the_write_stay(
+    build, days, spark, monkeypatch, tmp_path
+):
+    events, sids = days
+    waiting, go_on = tmp_path / "waiting", tmp_path / "go on"
+    expected = build.events()
+
+    def append(item):
+        rows = [(user, item, 4 * DAY + 9) for user in range(6)] + [(1, item, DAY)]
+        write_deltalake(events, events_table(rows, time=UTC), mode="append")
+        build.run(events, sids, since="last", fallback="refuse")
+        expected.extend((user, time, bytes([0, 0, item])) for user, _, time in rows)
+
+    replace = Output.replace
+
+    @F.udf("int")
+    def wait(n_events):
+        Path(waiting).touch()
+        while not Path(go_on).exists():
+            time.sleep(0.05)
+        return n_events
+
+    def interrupted(self, rows, where, commit, **options):
+        append(5)  # after the run has planned, before its transaction begins
+        replace(self, rows.withColumn("n_events", wait("n_events")), where, commit, **options)
+
+    def appending():
+        while not waiting.exists():
+            time.sleep(0.05)
+        with monkeypatch.context() as patch:
+            patch.setattr(Output, "replace", replace)
+            append(6)
+        go_on.touch()
+
+    monkeypatch.setattr(Output, "replace", interrupted)
+    beside = threading.Thread(target=appending)
+    beside.start()
+    build.compact()
+    beside.join()
+    operations = [
+        commit["operationParameters"].get("mode") for commit in DeltaTable(build.table).history(3)
+    ]
+    assert operations == ["Overwrite", "Append", "Append"]
+    assert build.events() == sorted(expected)
+    monkeypatch.setattr(Output, "replace", replace)
+    build.compact()
+    assert build.events() == sorted(expected)
+
+
+def test_a_table_that_holds_no_segments_or_is_none_of_ours(build, spark, save):
+    spark.range(3).write.format("delta").save(build.table)
+    with pytest.raises(TableError, match="must be a table that build_sequences wrote"):
+        build.compact()
+    with pytest.raises(TableError, match="must be a Delta table that build_sequences wrote"):
+        Build(spark, save, save(events_table([(1, 0, 0)]))).compact()
