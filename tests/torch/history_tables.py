@@ -47,11 +47,11 @@ def segments(draw, user_ids):
 def history(table: list[Segment], codebook_id: str, user_id, *, before=None, newest=None) -> list:
     """Give a user's (time, SID, quantity) by sorting all events in Python."""
     events = []
-    for s in table:
+    for number, s in enumerate(table):
         if s.user_id == user_id and s.codebook_id == codebook_id:
             quantities = np.array(s.columns["quantity"], "<i4").tobytes()
             blobs = b"".join(s.sids), np.array(s.timestamps, "<i8").tobytes(), quantities
-            place = s.ds, s.timestamps[0], s.timestamps[-1], blobs
+            place = s.ds, s.timestamps[0], s.timestamps[-1], blobs, number
             rows = zip(s.timestamps, s.sid_values(), s.columns["quantity"], strict=True)
             events += [((time, place, i), (time, *rest)) for i, (time, *rest) in enumerate(rows)]
     found = [event for _, event in sorted(events) if before is None or event[0] < before]

@@ -3,6 +3,8 @@
 import datetime
 import pickle
 import tempfile
+from bisect import bisect_left
+from itertools import chain
 from pathlib import Path
 
 import deltalake
@@ -258,16 +260,9 @@ def test_first_not_before_equals_bisect_left(stretches, data):
     ordered = [sorted(stretch) for stretch in stretches]
     stops = np.cumsum([len(stretch) for stretch in ordered])
     starts = stops - [len(stretch) for stretch in ordered]
-    which = data.draw(st.lists(st.integers(0, len(ordered) - 1), max_size=9))
-    moments = np.array(
-        data.draw(st.lists(st.integers(-1, 10), min_size=len(which), max_size=len(which))), np.int64
-    )
-    found = first_not_before(
-        moments,
-        np.array(sum(ordered, []), np.int64),
-        starts=starts[which].astype(np.int64),
-        stops=stops[which].astype(np.int64),
-    )
-    assert (found - starts[which]).tolist() == [
-        bisect.bisect_left(ordered[i], m) for i, m in zip(which, moments, strict=True)
-    ]
+    pair = st.tuples(st.integers(0, len(ordered) - 1), st.integers(-1, 10))
+    pairs = np.array(data.draw(st.lists(pair, max_size=9)), np.int64).reshape(-1, 2)
+    which, moments = pairs.T
+    times = np.array(list(chain.from_iterable(ordered)), np.int64)
+    found = first_not_before(moments, times, starts=starts[which], stops=stops[which])
+    assert (found - starts[which]).tolist() == [bisect_left(ordered[i], m) for i, m in pairs]

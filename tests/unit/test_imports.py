@@ -28,7 +28,7 @@ THIRD_PARTIES = {
     "errors": set(),
     "codebook": {"numpy", "numba", "safetensors", "faiss"},
     "estimator": {"numpy", "sklearn"},
-    "trainers": {"numpy", "pyarrow", "torch", "deltalake"},
+    "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
     "report": set(),
     "config": {"pydantic", "pydantic_core", "yaml"},
     "job_configs": {"pydantic"},
