@@ -9,6 +9,7 @@ the process grew by while building. Prints Markdown, writes JSON.
 """
 
 import argparse
+import ctypes
 import json
 import multiprocessing
 import os
@@ -77,8 +78,8 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--preset", default="fast", help="speed does not depend on it")
     parser.add_argument("--rounds-of-fit", type=int, default=2, help="nor on this")
     parser.add_argument("--k", type=int, default=10)
-    parser.add_argument("--queries", type=int, default=20)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--queries", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--output", type=Path, default=Path("artifacts/search.json"))
     return parser.parse_args()
 
@@ -165,6 +166,7 @@ def _report(
 
 
 def resident_bytes() -> int:
+    ctypes.CDLL(None).malloc_trim(0)  # what was freed goes back first
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
