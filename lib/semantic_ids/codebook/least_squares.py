@@ -10,43 +10,34 @@ from semantic_ids.codebook.layout import ByteLayout, Layout, stage_rows, symbol_
 from semantic_ids.codebook.stage import DIGIT_KINDS
 from semantic_ids.codebook.wire import ByteArray
 
-MEMORY = 0.7  # share that earlier rounds have in the sums of a round
-_RIDGE = 0.5  # of what empirical Bayes gives for the symbols of disturbed rows
+_RIDGE = 0.5  # of empirical Bayes's, since averaged equations hold several draws of the noise
 _SWEEPS = 2
 _TINY = 1e-30
 
 
 @dataclass(frozen=True)
 class Equations:
-    """Normal equations of the basis, and what the variance of the residual needs besides.
+    """Normal equations of the basis, ``H V = S``.
 
     With B the (n, n_symbols) one-hot matrix of symbols and X the centred rows: ``H = D^T B^T B D``
-    of shape (n_rows, n_rows), ``S = D^T B^T X`` of shape (n_rows, dim), and ``squares`` the column
-    sums of X^2.
+    of shape (n_rows, n_rows), and ``S = D^T B^T X`` of shape (n_rows, dim).
     """
 
     H: FloatArray64
     S: FloatArray64
-    squares: FloatArray64
-    n: float
 
-    def after(self, earlier: "Equations") -> "Equations":
-        """Return the moving average of these equations and those of earlier rounds."""
-        pairs = zip(vars(self).values(), vars(earlier).values(), strict=True)
-        return Equations(*((1 - MEMORY) * new + MEMORY * old for new, old in pairs))
+    def averaged(self, earlier: "Equations", share: float) -> "Equations":
+        """Return the average of these equations and earlier ones, which have `share` in it."""
+        H = (1 - share) * self.H + share * earlier.H
+        return Equations(H, (1 - share) * self.S + share * earlier.S)
 
     def permuted(self, order: npt.NDArray[np.int64]) -> "Equations":
         """Return the equations of the basis's rows in another order."""
-        return Equations(self.H[np.ix_(order, order)], self.S[order], self.squares, self.n)
-
-    def residual_variance(self, V: FloatArray64) -> FloatArray64:
-        """Return the variance of ``X - B D V`` in each column, shape (dim,)."""
-        squares = self.squares + ((self.H @ V - 2 * self.S) * V).sum(axis=0)
-        return np.asarray(np.maximum(squares, 0) / self.n)
+        return Equations(self.H[np.ix_(order, order)], self.S[order])
 
 
 class Sums:
-    """``B^T B``, ``B^T X`` and the column sums of X^2, additive over chunks of rows."""
+    """``B^T B`` and ``B^T X``, additive over chunks of rows."""
 
     def __init__(self, layout: Layout, dim: int) -> None:
         self._layout = layout
@@ -54,15 +45,11 @@ class Sums:
         n_symbols = int(self._starts[-1])
         self._counts = np.zeros((n_symbols, n_symbols))
         self._sums = np.zeros((n_symbols, dim))
-        self._squares = np.zeros(dim)
-        self._n = 0
 
     def add(self, X: FloatArray, symbols: ByteArray) -> None:
         """Add centred rows with their symbols."""
         from semantic_ids.codebook import sums  # numba: slow to import, not needed to encode
 
-        self._n += len(X)
-        self._squares += (X.astype(np.float64) ** 2).sum(axis=0)
         sums.add_rows(X, symbols, self._starts, self._counts, self._sums)
 
     def equations(self) -> Equations:
@@ -76,7 +63,7 @@ class Sums:
             S[byte.rows] = _project(byte, self._sums[symbols])
         for byte, symbols in zip(self._layout, own, strict=True):
             H[byte.rows] = _project(byte, half[:, symbols].T)
-        return Equations(H, S, self._squares, self._n)
+        return Equations(H, S)
 
 
 def _project(byte: ByteLayout, values: FloatArray64) -> FloatArray64:
@@ -87,24 +74,30 @@ def _project(byte: ByteLayout, values: FloatArray64) -> FloatArray64:
 
 
 def solve(
-    V: FloatArray64, equations: Equations, layout: Layout, rng: np.random.Generator
+    V: FloatArray64,
+    equations: Equations,
+    layout: Layout,
+    *,
+    sigma2: FloatArray64,
+    rng: np.random.Generator,
 ) -> FloatArray64:
     """Lower the squared error of all rows over the tables of all bytes together.
 
     Block Gauss-Seidel on ``(H + lambda) V = S``, a factor at a time: within a factor H is diagonal.
-    The ridge is empirical Bayes, per byte and column: ``lambda = 0.5 sigma^2 / tau``, with sigma^2
-    the variance of the residual and tau the expected square of the byte's entries, from one step of
-    expectation maximisation: ``tau = mean(v^2 + sigma^2 / (h + lambda'))``, lambda' from ``v^2``.
+    The ridge is empirical Bayes, per byte and column: ``lambda = 0.5 sigma^2 / tau``, with tau the
+    expected square of the byte's entries, from one step of expectation maximisation:
+    ``tau = mean(v^2 + sigma^2 / (h + lambda'))``, lambda' from ``v^2``.
     Centroids with less than one row are drawn anew beside the busiest ones.
 
     Parameters
     ----------
     V : ndarray of shape (n_rows, dim), float64
         Where to start.
+    sigma2 : ndarray of shape (dim,), float64
+        Variance of the residual in each column, of rows that were not fitted.
     """
     H, S = equations.H, equations.S
     h = H.diagonal()[:, None]
-    sigma2 = equations.residual_variance(V)
     ridges = [_ridge(V[byte.rows], h[byte.rows], sigma2) for byte in layout]
     V = V.copy()
     for _ in range(_SWEEPS):

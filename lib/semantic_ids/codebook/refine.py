@@ -1,5 +1,6 @@
 """Joint refinement: alternate encoding of disturbed rows with least squares for all tables."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -11,7 +12,7 @@ from semantic_ids.codebook.least_squares import Equations, Sums, by_energy, solv
 from semantic_ids.codebook.quality import error_ratio
 from semantic_ids.codebook.sample import Sample
 
-_LEAST_NOISE = 0.8
+_MEMORY = 0.7
 
 
 def refine(
@@ -26,10 +27,11 @@ def refine(
 ) -> FloatArray64:
     """Return the best basis by held-out error: the start, or that of a round.
 
-    A round encodes the rows disturbed by noise of the residual's own spread, which falls by
-    ``0.8 + 0.2 sqrt(1 - round / rounds)`` (stochastic relaxation), and solves for all tables at the
-    symbols found, in a moving average of its sums and those of earlier rounds. Each of the last
-    rounds reads twice the rows of the one before, so that all together cost about two passes.
+    A round encodes the rows disturbed by noise of the standard deviation of the held-out residual
+    times ``heat``, and solves for all tables at the symbols found. The equations are a moving
+    average, in which those of earlier rounds have a share of ``0.7 heat``. The heat falls from 1 by
+    ``sqrt(1 - round / rounds)`` (stochastic relaxation), not to zero but to what unseen rows have
+    above seen ones: ``sqrt(1 - seen error / held-out error)``.
 
     Parameters
     ----------
@@ -40,31 +42,42 @@ def refine(
     report : callable
         Called with a round's name and relative error on the held-out rows.
     """
-    best, least = V, np.inf
-    equations = None
+    seen = sample.spread_out(len(held_out))
+    best, least, equations = V, np.inf, None
     for step in range(rounds + 1):
         codebook = rounded(V)
-        residual = held_out - reconstruct(encode_symbols(held_out, codebook), codebook)
+        residual = _residual(held_out, codebook)
         error = error_ratio(residual, held_out)
         if step > 0:
             report(f"round {step} of {rounds}", error)
         if error < least:
             best, least = V, error
         if step < rounds:
-            heat = _LEAST_NOISE + (1 - _LEAST_NOISE) * np.sqrt(1 - step / rounds)
-            every = sample.stride(rounds_left=rounds - step)
+            seen_error = error_ratio(_residual(seen, codebook), seen)
+            lowest = math.sqrt(max(0, 1 - seen_error / error)) if error > 0 else 0.0
+            heat = lowest + (1 - lowest) * math.sqrt(1 - step / rounds)
             fresh = _equations(
-                sample, codebook, heat * residual.std(axis=0), every=every, seeds=(seed, step)
+                sample,
+                codebook,
+                spread=heat * residual.std(axis=0),
+                every=sample.stride(rounds_left=rounds - step),
+                seeds=(seed, step),
             )
-            equations = fresh if equations is None else fresh.after(equations)
-            V = solve(V, equations, codebook.layout, np.random.default_rng((seed, step)))
+            equations = fresh.averaged(equations, _MEMORY * heat) if equations else fresh
+            sigma2 = np.square(residual, dtype=np.float64).mean(axis=0)
+            rng = np.random.default_rng((seed, step))
+            V = solve(V, equations, codebook.layout, sigma2=sigma2, rng=rng)
             order = by_energy(V, equations.H.diagonal(), codebook.layout)
             V, equations = V[order], equations.permuted(order)
     return best
 
 
+def _residual(rows: FloatArray, codebook: Codebook) -> FloatArray:
+    return rows - reconstruct(encode_symbols(rows, codebook), codebook)
+
+
 def _equations(
-    sample: Sample, codebook: Codebook, spread: FloatArray, *, every: int, seeds: tuple[int, int]
+    sample: Sample, codebook: Codebook, *, spread: FloatArray, every: int, seeds: tuple[int, int]
 ) -> Equations:
     """Sum over every so many rows, each with the symbols of the row plus Gaussian noise."""
     sums = Sums(codebook.layout, codebook.dim)

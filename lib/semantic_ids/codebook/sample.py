@@ -65,12 +65,17 @@ class Sample:
         some = slice(first, None, every)
         return (self.rotated(rows) for rows in _chunks(self.array[some], self.training[some]))
 
+    def spread_out(self, n: int) -> FloatArray:
+        """Return about n training rows, n at most 4,096, from all over the array."""
+        every = max(1, len(self.array) // (2 * n))  # twice as many: up to n of them are held out
+        return next(self.chunks(every=every))[:n]
+
     def stride(self, *, rounds_left: int) -> int:
         """Return which rows a round reads: every so many, all in the last, half before, ...
 
         None reads fewer than 65,536.
         """
-        return max(1, min(len(self.array) // MAX_INITIAL, 2 ** min(rounds_left - 1, 30)))
+        return max(1, min(len(self.array) // MAX_INITIAL, 1 << min(rounds_left - 1, 30)))
 
     def rotated(self, rows: npt.NDArray[Any]) -> FloatArray:
         """Return rows in PCA coordinates."""

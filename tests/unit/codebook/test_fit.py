@@ -6,7 +6,7 @@ from sklearn.decomposition import PCA
 from semantic_ids.codebook import CodebookSpec, decode, encode, error_curve, fit, relative_error
 from semantic_ids.codebook.initial import fit_centroids, fit_directions, sign, ternary
 from semantic_ids.codebook.layout import lay_out
-from semantic_ids.codebook.least_squares import MEMORY, Equations, Sums, by_energy, solve
+from semantic_ids.codebook.least_squares import Equations, Sums, by_energy, solve
 from semantic_ids.codebook.sample import CHUNK_ROWS, MAX_INITIAL, Sample
 from semantic_ids.errors import InputError, ShapeError, SpecError
 
@@ -73,46 +73,50 @@ def test_least_squares_without_noise_is_that_of_all_rows_at_once():
     assert np.array_equal(equations.H, B.T.astype(int) @ B)
     np.testing.assert_allclose(equations.S, B.T @ X.astype(float), atol=1e-6)
     V = rng.standard_normal((n_rows, 3))
-    variance = ((X - B @ V) ** 2).mean(axis=0)
-    np.testing.assert_allclose(equations.residual_variance(V), variance, rtol=1e-5)
     for _ in range(40):
-        previous, V = V, solve(V, equations, layout, rng)
+        previous, V = V, solve(V, equations, layout, sigma2=np.zeros(3), rng=rng)
     errors = [float(((X - B @ basis) ** 2).mean()) for basis in (previous, V)]
     assert errors[1] <= errors[0] < 0.05 * float((X**2).mean())
 
 
 def test_equations_average_with_those_of_earlier_rounds():
-    new, old = (Equations(np.full((2, 2), x), np.ones((2, 3)), np.ones(3), x) for x in (1.0, 2.0))
-    averaged = new.after(old)
-    assert averaged.n == pytest.approx(1 * (1 - MEMORY) + 2 * MEMORY)
-    np.testing.assert_allclose(averaged.H, averaged.n)
-    np.testing.assert_allclose(averaged.S, 1)
+    new, old = (Equations(np.full((2, 2), x), np.full((2, 3), -x)) for x in (1.0, 2.0))
+    averaged = new.averaged(old, 0.25)
+    np.testing.assert_allclose(averaged.H, 1.25)
+    np.testing.assert_allclose(averaged.S, -1.25)
 
 
-def test_a_solution_in_another_order_is_that_of_the_permuted_equations():
+def test_digits_and_their_equations_are_put_in_order_of_energy():
     rng = np.random.default_rng(0)
     layout = CodebookSpec([{"centroids": 3}, {"ternary": 7}]).layout
     B = np.concatenate([np.eye(3)[rng.integers(0, 3, 90)], rng.integers(-1, 2, (90, 7))], axis=1)
     V, X = rng.standard_normal((10, 4)), rng.standard_normal((90, 4))
-    equations = Equations(B.T @ B, B.T @ X, (X**2).sum(axis=0), 90)
+    equations = Equations(B.T @ B, B.T @ X)
     order = by_energy(V, equations.H.diagonal(), layout)
     assert order[:3].tolist() == [0, 1, 2]
     energies = (equations.H.diagonal() * (V**2).sum(axis=1))[order]
     assert (np.diff(energies[3:]) <= 0).all()
     permuted = equations.permuted(order)
     assert np.array_equal(permuted.H, B[:, order].T @ B[:, order])
-    np.testing.assert_allclose(
-        permuted.residual_variance(V[order]), equations.residual_variance(V), rtol=1e-12
-    )
+    np.testing.assert_allclose(permuted.S, B[:, order].T @ X)
+
+
+def test_the_ridge_by_hand():
+    layout = CodebookSpec([{"ternary": 1}]).layout
+    equations = Equations(np.array([[4.0]]), np.array([[9.5]]))
+    rng = np.random.default_rng(0)
+    solved = solve(np.array([[2.0]]), equations, layout, sigma2=np.array([8.0]), rng=rng)
+    # lambda' = 8 / 2^2 = 2, tau = 2^2 + 8 / (4 + 2) = 16 / 3, lambda = 0.5 * 8 / tau = 3 / 4
+    np.testing.assert_allclose(solved, 9.5 / (4 + 3 / 4))
 
 
 def test_centroids_without_rows_are_drawn_beside_the_busiest():
     layout = CodebookSpec([{"centroids": 4}]).layout
     V = np.array([[0.0, 0], [9, 9], [5, 5], [7, 7]])
     counts = np.array([60, 30, 10, 0])
-    S = counts[:, None] * V
-    equations = Equations(np.diag(counts), S, (counts @ V**2) + 1e-6, 100)
-    solved = solve(V, equations, layout, np.random.default_rng(0))
+    equations = Equations(np.diag(counts), counts[:, None] * V)
+    sigma2 = np.full(2, 1e-8)
+    solved = solve(V, equations, layout, sigma2=sigma2, rng=np.random.default_rng(0))
     np.testing.assert_allclose(solved[:3], V[:3], atol=1e-3)
     np.testing.assert_allclose(solved[3], V[0], atol=1e-2)
 
