@@ -44,8 +44,10 @@ class Changes:
         How they were found, for the summary.
     files : list of str, optional
         URIs of the Parquet files that hold exactly `added`.
-    n_added : int
-        Rows in `added`.
+    n_added, n_items : int
+        Rows in `added`, and items in `touched`, null not counted.
+    net_nulls : int
+        By how many more rows have no item_id.
     """
 
     touched: DataFrame
@@ -53,6 +55,8 @@ class Changes:
     way: str
     files: list[str] | None = None
     n_added: int = 0
+    n_items: int = 0
+    net_nulls: int = 0
 
 
 @dataclass(frozen=True)
@@ -108,23 +112,28 @@ def find_changes(
     refusals = []
     for way in ways:
         try:
-            changes = way(search)
-            n_added = _require_few(items, changes.touched)  # reads item_id of all that it rests on
+            changes = _counted(way(search))  # reads the item_id of all that it rests on
+            _require_few(items, changes.n_added)
         except FullRunError as refusal:
             refusals.append(str(refusal))
         except SPARK_ERRORS as error:
             refusals.append(f"{_NAMES[way]} cannot be read: {sentence_of(error)}")
         else:
             why = f" ({'; '.join(refusals)})" if refusals else ""
-            return dataclasses.replace(changes, way=changes.way + why, n_added=n_added)
+            return dataclasses.replace(changes, way=changes.way + why)
     raise FullRunError("; ".join(refusals))
 
 
-def _require_few(items: Source, touched: DataFrame) -> int:
-    n_added = touched.agg(F.sum("n_added")).collect()[0][0] or 0
+def _counted(changes: Changes) -> Changes:
+    nulls = F.when(F.col("item_id").isNull(), F.col("net"))
+    counts = changes.touched.agg(F.sum("n_added"), F.count("item_id"), F.sum(nulls)).collect()[0]
+    n_added, n_items, net_nulls = (count or 0 for count in counts)
+    return dataclasses.replace(changes, n_added=n_added, n_items=n_items, net_nulls=net_nulls)
+
+
+def _require_few(items: Source, n_added: int) -> None:
     if n_added > _WORTH_IT * items.rows.count():
         raise FullRunError(f"{n_added:,} rows came anew, more than half")
-    return int(n_added)
 
 
 def _by_feed(search: _Search) -> Changes:

@@ -1,18 +1,28 @@
 """From changed rows of a source to what item_sids and rejected_items must hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from semantic_ids.spark.changes import Changes, FullRunError
+from semantic_ids.spark.commits import label_rejects
 from semantic_ids.spark.encoding import Encoded
 from semantic_ids.spark.item_tables import Standing
 from semantic_ids.spark.moves import few, held
 from semantic_ids.spark.scratch import Scratch
+from semantic_ids.spark.sources import Source
 
-__all__ = ["Moves", "Recoded", "find_moves", "recode"]
+__all__ = [
+    "Moves",
+    "Recoded",
+    "balance",
+    "count_reasons",
+    "find_moves",
+    "recode",
+    "rejects_after",
+]
 
 _NULL_ID = "item_id is null"
 
@@ -66,7 +76,7 @@ def recode(
     scratch : Scratch
     """
     touched = changes.touched.where("item_id is not null")
-    ids = few(touched.select("item_id"), touched.count())
+    ids = few(touched.select("item_id"), changes.n_items)
     coded = scratch.keep(
         standing.sids.join(ids, "item_id").select("item_id", F.col("sid").alias("old_sid"))
     )
@@ -87,9 +97,8 @@ def recode(
         read = quantize(rows, None)
     else:
         read = quantize(changes.added, changes.files)
-    nulls = changes.touched.where("item_id is null").agg(F.sum("net")).collect()[0][0]
     rows = scratch.keep(read.frame.where("item_id is not null"))
-    return Recoded(items.drop("all_here", "n_added"), rows, int(nulls or 0), n_again, read)
+    return Recoded(items.drop("all_here", "n_added"), rows, changes.net_nulls, n_again, read)
 
 
 @dataclass(frozen=True)
@@ -101,22 +110,30 @@ class Moves:
     rows : DataFrame
         item_id, old_sid, sid: items whose SID is another, is new (old_sid null) or goes (sid null).
     counts : mapping of str to int
-        inserted, replaced, removed, and by how many more are kept without a row in the source.
+        inserted, replaced, removed.
+    net_kept : int
+        By how many more are kept without a row in the source.
+    n_rejects : int
+        Rejects of the changed items, before and now.
     """
 
     rows: DataFrame
     counts: dict[str, int]
+    net_kept: int
+    n_rejects: int
 
 
 def find_moves(recoded: Recoded, *, keep_removed: bool, scratch: Scratch) -> Moves:
     """Compare the SIDs of changed items with those that stand."""
     now = recoded.rows.groupBy("item_id").agg(
-        F.max("sid").alias("new_sid"), F.count(F.lit(1)).alias("n_now")
+        F.max("sid").alias("new_sid"),
+        F.count(F.lit(1)).alias("n_now"),
+        F.count("reason").alias("n_rejects_now"),
     )
     gone, kept = F.col("n_now") == 0, F.lit(keep_removed)
     compared = scratch.keep(
         recoded.items.join(now, "item_id", "left")
-        .fillna(0, ["n_now"])
+        .fillna(0, ["n_now", "n_rejects_now"])
         .withColumn("sid", F.when(gone & kept, F.col("old_sid")).otherwise(F.col("new_sid")))
     )
     is_kept = gone & F.col("sid").isNotNull()
@@ -127,20 +144,22 @@ def find_moves(recoded: Recoded, *, keep_removed: bool, scratch: Scratch) -> Mov
         F.count_if(old != new).alias("replaced"),
         F.count_if(old.isNotNull() & new.isNull()).alias("removed"),
         (F.count_if(is_kept) - F.count_if(was_kept)).alias("kept"),
+        F.coalesce(F.sum(F.col("n_rejects") + F.col("n_rejects_now")), F.lit(0)).alias("rejects"),
     )
     counts = counted.collect()[0].asDict()
+    kept, n_rejects = counts.pop("kept"), counts.pop("rejects")
     moved = compared.where(~old.eqNullSafe(new)).select("item_id", "old_sid", "sid")
-    return Moves(held(moved, sum(counts.values()) - counts["kept"]), counts)
+    return Moves(held(moved, sum(counts.values())), counts, kept, n_rejects)
 
 
-def rejects_after(recoded: Recoded, standing: Standing, run_id: str) -> DataFrame | None:
+def rejects_after(
+    recoded: Recoded, moves: Moves, *, standing: Standing, run_id: str
+) -> DataFrame | None:
     """Give all rejects as they are now; None where they are those that stand."""
+    if not recoded.net_nulls and not moves.n_rejects:
+        return None if standing.in_step else standing.rejects
     ids = recoded.items.select("item_id")
     fresh = recoded.rows.where("reason is not null").select("item_id", "reason")
-    had = recoded.items.where("n_rejects > 0")
-    unchanged = not recoded.net_nulls and fresh.isEmpty() and had.isEmpty()
-    if unchanged:
-        return None if standing.in_step else standing.rejects
     stay = standing.rejects.join(ids, "item_id", "left_anti")
     if recoded.net_nulls:
         n_nulls = standing.rejects.where("item_id is null").count() + recoded.net_nulls
@@ -153,3 +172,32 @@ def rejects_after(recoded: Recoded, standing: Standing, run_id: str) -> DataFram
         )
         fresh = fresh.unionAll(nulls)
     return stay.unionByName(fresh.withColumn("run_id", F.lit(run_id)))
+
+
+def balance(
+    items: Source, moves: Moves, by_reason: Mapping[str, int], *, before: Mapping[str, int]
+) -> dict[str, int]:
+    """Count rows after the changes.
+
+    Raises
+    ------
+    FullRunError
+        If what the source holds is not what the changes make of the counts before.
+    """
+    kept = before["kept"] + moves.net_kept
+    n_sids = before["out"] + before["kept"] + moves.counts["inserted"] - moves.counts["removed"]
+    rows = {"in": items.rows.count(), "out": n_sids - kept, "kept": kept, "moved": 0}
+    if rows["in"] != rows["out"] + sum(by_reason.values()) or kept < 0:
+        raise FullRunError(
+            f"{rows['in']:,} rows are there, but the changes make {rows['out']:,} SIDs + "
+            f"{sum(by_reason.values()):,} rejects of them"
+        )
+    if not rows["out"]:
+        raise FullRunError("the changes leave no SID")
+    return rows | label_rejects(by_reason)
+
+
+def count_reasons(rows: DataFrame) -> dict[str, int]:
+    """Count rows by reason; those with a SID have none, and count under the empty one."""
+    by_reason = rows.groupBy(F.coalesce("reason", F.lit("")).alias("reason")).count()
+    return {row["reason"]: row["count"] for row in by_reason.collect()}

@@ -13,10 +13,16 @@ from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.spark.changes import FullRunError, find_changes
 from semantic_ids.spark.commits import label_rejects, rejects_in
 from semantic_ids.spark.encoding import Encoded
-from semantic_ids.spark.item_changes import find_moves, recode, rejects_after
-from semantic_ids.spark.item_tables import ItemTables, Result, Standing, in_order, parts_of
+from semantic_ids.spark.item_changes import (
+    balance,
+    count_reasons,
+    find_moves,
+    recode,
+    rejects_after,
+)
+from semantic_ids.spark.item_tables import ItemTables, Result, Standing
 from semantic_ids.spark.moves import few
-from semantic_ids.spark.quantize import Outputs, id_type, quantize, with_ids
+from semantic_ids.spark.quantize import Outputs, id_type, in_order, parts_of, quantize, with_ids
 from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.sources import UNVERSIONED, Source
@@ -132,12 +138,12 @@ def _changed(
         scratch=scratch,
     )
     moves = find_moves(recoded, keep_removed=run.deletions == "keep", scratch=scratch)
-    rejects = rejects_after(recoded, standing, run.run_id)
+    rejects = rejects_after(recoded, moves, standing=standing, run_id=run.run_id)
     if rejects is not None:
         rejects = scratch.keep(rejects)
-    by_reason = rejects_in(standing.commit.rows) if rejects is None else _count_reasons(rejects)
-    rows = _balance(items, standing, moves.counts, by_reason)
-    counts = ", ".join(f"{n:,} {what}" for what, n in moves.counts.items() if n and what != "kept")
+    by_reason = rejects_in(standing.commit.rows) if rejects is None else count_reasons(rejects)
+    rows = balance(items, moves, by_reason, before=standing.commit.rows)
+    counts = ", ".join(f"{n:,} {what}" for what, n in moves.counts.items() if n)
     again = f", {recoded.n_again:,} items looked up in all of it" if recoded.n_again else ""
     outcome = (
         f"{counts or 'no SID changed'}; only changes since {since} read, {changes.way}{again}, "
@@ -149,8 +155,7 @@ def _changed(
 
 def _in_order_at_times(result: Result, standing: Standing) -> Result:
     """Write all SIDs in order once many have moved: small files and deletion vectors add up."""
-    n_moved = sum(n for what, n in result.counts.items() if what != "kept")
-    n_moved += standing.commit.rows.get("moved", 0)
+    n_moved = sum(result.counts.values()) + standing.commit.rows["moved"]
     n_sids = result.rows["out"] + result.rows["kept"]
     if n_moved <= _REWRITE * n_sids:
         return dataclasses.replace(result, rows={**result.rows, "moved": n_moved})
@@ -165,30 +170,6 @@ def _in_order_at_times(result: Result, standing: Standing) -> Result:
 
 def _how(read: Encoded) -> str:
     return f"embeddings through {read.path} ({read.why})"
-
-
-def _balance(
-    items: Source, standing: Standing, moved: Mapping[str, int], by_reason: Mapping[str, int]
-) -> dict[str, int]:
-    """Count rows after the changes; what the source holds must be SIDs and rejects."""
-    before = standing.commit.rows
-    kept = before.get("kept", 0) + moved["kept"]
-    n_sids = before["out"] + before.get("kept", 0) + moved["inserted"] - moved["removed"]
-    rows = {"in": items.rows.count(), "out": n_sids - kept, "kept": kept}
-    if rows["in"] != rows["out"] + sum(by_reason.values()) or kept < 0:
-        raise FullRunError(
-            f"{rows['in']:,} rows are there, but the changes make {rows['out']:,} SIDs + "
-            f"{sum(by_reason.values()):,} rejects of them"
-        )
-    if not rows["out"]:
-        raise FullRunError("the changes leave no SID")
-    return rows | label_rejects(by_reason)
-
-
-def _count_reasons(rows: DataFrame) -> dict[str, int]:
-    """Count rows by reason; those with a SID have none, and count under the empty one."""
-    by_reason = rows.groupBy(F.coalesce("reason", F.lit("")).alias("reason")).count()
-    return {row["reason"]: row["count"] for row in by_reason.collect()}
 
 
 def _require_same_work(run: ItemRun, standing: Standing) -> str:
@@ -208,8 +189,8 @@ def _whole(run: ItemRun, tables: ItemTables, why: str, scratch: Scratch) -> Resu
     n_rows = items.rows.count()
     read = run.quantize(run.shape(items.rows), items.files(), n_rows)
     quantized = scratch.keep(read.frame)
-    by_reason = _count_reasons(quantized)
-    rows = {"in": n_rows, "out": by_reason.pop("", 0), "kept": 0}
+    by_reason = count_reasons(quantized)
+    rows = {"in": n_rows, "out": by_reason.pop("", 0), "kept": 0, "moved": 0}
     _require_all(items, rows, by_reason)
     sids = quantized.where("reason is null").select("item_id", "sid")
     standing = tables.all_sids() if run.deletions == "keep" else None

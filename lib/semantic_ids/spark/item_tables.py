@@ -13,24 +13,10 @@ from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.moves import apply_moves, few
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.places import is_path, locate
-from semantic_ids.spark.quantize import Outputs
+from semantic_ids.spark.quantize import Outputs, parts_of
 from semantic_ids.spark.snapshots import StoredFile, keep_listing, read_listing
 
-__all__ = ["ROWS_PER_FILE", "ItemTables", "Result", "Standing", "in_order", "parts_of"]
-
-ROWS_PER_FILE = 10_000_000
-_ROWS_PER_TASK = 1_000_000
-
-
-def parts_of(spark: SparkSession, n_rows: int) -> int:
-    """Say into how many parts, and files, rows go: large files, and work for all cores."""
-    for_cores = min(spark.sparkContext.defaultParallelism, -(-n_rows // _ROWS_PER_TASK))
-    return max(1, for_cores, -(-n_rows // ROWS_PER_FILE))
-
-
-def in_order(sids: DataFrame, n_parts: int) -> DataFrame:
-    """Lay SIDs out as a run on all rows does: by hash of item_id, sorted by it in each part."""
-    return sids.repartition(n_parts, "item_id").sortWithinPartitions("item_id")
+__all__ = ["ItemTables", "Result", "Standing"]
 
 
 @dataclass(frozen=True)

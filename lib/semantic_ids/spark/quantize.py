@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     DataType,
@@ -23,7 +23,9 @@ from semantic_ids.spark.sources import Source
 __all__ = [
     "Outputs",
     "id_type",
+    "in_order",
     "item_sids_output",
+    "parts_of",
     "quantize",
     "rejected_items_output",
     "sid_items_output",
@@ -31,6 +33,8 @@ __all__ = [
 ]
 
 _CHANGES_IN_PLACE = {"delta.enableDeletionVectors": "true"}
+_ROWS_PER_FILE = 10_000_000
+_ROWS_PER_TASK = 1_000_000
 DUPLICATE = "another row has the same item_id"
 
 
@@ -92,6 +96,17 @@ class Outputs:
         """List those that the configuration names."""
         found = (self.item_sids, self.rejected_items, self.sid_items)
         return [output for output in found if output is not None]
+
+
+def parts_of(spark: SparkSession, n_rows: int) -> int:
+    """Say into how many parts, and files, rows go: large files, and work for all cores."""
+    for_cores = min(spark.sparkContext.defaultParallelism, -(-n_rows // _ROWS_PER_TASK))
+    return max(1, for_cores, -(-n_rows // _ROWS_PER_FILE))
+
+
+def in_order(sids: DataFrame, n_parts: int) -> DataFrame:
+    """Lay SIDs out as a run on all rows does: by hash of item_id, sorted by it in each part."""
+    return sids.repartition(n_parts, "item_id").sortWithinPartitions("item_id")
 
 
 def with_ids(rows: DataFrame, codebook: Codebook, item_id: DataType, *more: str) -> DataFrame:
