@@ -87,6 +87,8 @@ def residual_quantizer(beam: int, *, refine: bool = False) -> Arm:
         quantizer = faiss.ResidualQuantizer(training.shape[1], bits // 8, 8)
         quantizer.max_beam_size = beam
         quantizer.cp.min_points_per_centroid = 1
+        if len(training) < training.shape[1]:  # its default starts by a PCA that needs as many rows
+            quantizer.train_type = faiss.ResidualQuantizer.Train_default
         if refine:
             quantizer.train_type |= faiss.ResidualQuantizer.Train_refine_codebook
         quantizer.train(training)
