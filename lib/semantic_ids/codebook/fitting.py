@@ -74,7 +74,7 @@ def fit(
     array = check_vectors(vectors)
     rng = np.random.default_rng(seed)
     training, held_out = _split(array, validation, rng)
-    _check_rows(int(training.sum()), spec)
+    _check_rows(training, spec)
     check_finite(to_float32(held_out))
     sample = Sample.of(array, training)
     R = sample.initial(rng)
@@ -118,9 +118,11 @@ def _split(
     return np.ones(len(array), np.bool_), held_out[some_rows(len(held_out), MAX_VALIDATION, rng)]
 
 
-def _check_rows(n_rows: int, spec: CodebookSpec) -> None:
+def _check_rows(training: npt.NDArray[np.bool_], spec: CodebookSpec) -> None:
+    n_rows = int(training.sum())
+    got = f"{n_rows}" if training.all() else f"{n_rows} and {len(training) - n_rows} held out"
     for stage in spec.stages:
         if n_rows < max(stage.counts):
             raise InputError(
-                f"{stage.kind}: {max(stage.counts)} needs at least as many rows, got {n_rows}"
+                f"{stage.kind}: {max(stage.counts)} needs at least as many rows, got {got}"
             )

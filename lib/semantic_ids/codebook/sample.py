@@ -15,6 +15,7 @@ CHUNK_ROWS = 8192
 MAX_HELD_OUT = 256
 MAX_VALIDATION = 4096
 MAX_INITIAL = 65536
+_LEAST_EXPONENT = -100  # yet shorter rows count as zeros, as they do on the grid
 MAX_NORM = 2.0**120  # with room to float32's largest
 
 
@@ -58,7 +59,8 @@ class Sample:
             C += centred.T @ centred
         _, Q = np.linalg.eigh(C)
         _, exponent = np.frexp(np.sqrt(np.trace(C) / training.sum()))
-        return cls(array, training, mean, Q[:, ::-1].astype(np.float32), int(exponent))
+        exponent = max(int(exponent), _LEAST_EXPONENT)
+        return cls(array, training, mean, Q[:, ::-1].astype(np.float32), exponent)
 
     def chunks(self, *, every: int = 1, first: int = 0) -> Iterator[FloatArray]:
         """Yield the training rows among rows first, first + every, ..., in PCA coordinates."""

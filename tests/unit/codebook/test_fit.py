@@ -222,7 +222,7 @@ def test_more_digits_than_dimensions_refine_further():
 @pytest.mark.parametrize(
     ("rows", "stages", "message"),
     [
-        (20, [{"ternary": 30}], "ternary: 30 needs at least as many rows, got 18"),
+        (20, [{"ternary": 30}], "ternary: 30 needs at least as many rows, got 18 and 2 held out"),
         (100, [{"centroids": 256}], "centroids: 256 needs at least as many rows, got 90"),
         (0, [{"ternary": 5}], "got 0"),
     ],
@@ -254,6 +254,12 @@ def test_vectors_of_any_scale_are_fitted_alike(vectors, scale):
         for rows in (vectors, vectors * np.float32(scale))
     ]
     assert errors[1] == pytest.approx(errors[0], abs=0.02)
+
+
+def test_vectors_too_short_for_any_grid_decode_to_their_mean(vectors):
+    rows = (vectors.astype(np.float64) * 1e-42).astype(np.float32)
+    codebook = fit(rows, CodebookSpec(STAGES["mixed"], rounds=1))
+    np.testing.assert_allclose(decode(encode(rows, codebook), codebook), 0, atol=1e-30)
 
 
 def test_vectors_too_long_to_multiply_are_refused(vectors):
