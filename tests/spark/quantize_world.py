@@ -1,5 +1,6 @@
 """An embeddings table that changes, the three tables of quantize_items, and what they must hold."""
 
+import uuid
 from collections import Counter
 from pathlib import Path
 
@@ -48,7 +49,6 @@ class World:
     def __init__(self, spark, place, codebook, deletions="remove"):
         self.spark, self.codebook, self.deletions = spark, codebook, deletions
         self.source, self.sids, self.rejects, self.ways = (place() for _ in range(4))
-        self.n_runs = 0
         self.last_sids = {}
 
     def write(self, rows, *, n_files=4, properties=(), mode="append"):
@@ -77,11 +77,9 @@ class World:
 
     def run(self, spark=None, table=None, **options):
         """Run once and give the summary's message."""
-        self.n_runs += 1
         source = open_source(spark or self.spark, "embeddings", table or self.source)
         chosen = {"binary_dtype": "float32", "deletions": self.deletions} | options
-        run_id = f"run-{self.n_runs}"
-        run = ItemRun(source, self.codebook, self.outputs(), run_id=run_id, **chosen)
+        run = ItemRun(source, self.codebook, self.outputs(), run_id=uuid.uuid4().hex, **chosen)
         return update_sids(run).message
 
     def read(self, path):

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from semantic_ids.spark.changes import Changes, FullRunError
 from semantic_ids.spark.commits import label_rejects
 from semantic_ids.spark.encoding import Encoded
-from semantic_ids.spark.item_tables import Standing
+from semantic_ids.spark.item_state import Standing
 from semantic_ids.spark.moves import few, held
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.sources import Source

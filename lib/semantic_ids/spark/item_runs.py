@@ -20,7 +20,8 @@ from semantic_ids.spark.item_changes import (
     recode,
     rejects_after,
 )
-from semantic_ids.spark.item_tables import ItemTables, Result, Standing
+from semantic_ids.spark.item_state import Result, Standing
+from semantic_ids.spark.item_tables import ItemTables
 from semantic_ids.spark.moves import few
 from semantic_ids.spark.quantize import Outputs, id_type, in_order, parts_of, quantize, with_ids
 from semantic_ids.spark.runs import RunSummary, account
@@ -97,13 +98,13 @@ def update_sids(run: ItemRun) -> RunSummary:
     """
     spark = run.items.rows.sparkSession
     tables = ItemTables(spark, run.outputs, run.codebook.codebook_id, run.run_id)
-    standing, inputs = tables.standing(), run.inputs()
-    if standing and standing.commit.inputs == inputs and run.items.version != UNVERSIONED:
-        mended = tables.settle()
-        done = f"nothing to do, this version has its SIDs{_mended(mended)}"
-        return _summary(run, Result(standing.commit.rows, done))
+    standing, inputs = None, run.inputs()
     with Scratch() as scratch:
         try:
+            standing = tables.standing()
+            if standing.commit.inputs == inputs and run.items.version != UNVERSIONED:
+                done = f"nothing to do, this version has its SIDs{_mended(tables.settle())}"
+                return _summary(run, Result(standing.commit.rows, done))
             result = _changed(run, tables, standing, scratch)
         except FullRunError as why:
             result = _whole(run, tables, str(why), scratch)
@@ -115,11 +116,7 @@ def _mended(tables: Sequence[str]) -> str:
     return f"; {' and '.join(tables)} put in step with it" if tables else ""
 
 
-def _changed(
-    run: ItemRun, tables: ItemTables, standing: Standing | None, scratch: Scratch
-) -> Result:
-    if standing is None:
-        raise FullRunError("item_sids has no run of this codebook that still stands")
+def _changed(run: ItemRun, tables: ItemTables, standing: Standing, scratch: Scratch) -> Result:
     since = _require_same_work(run, standing)
     items = run.items
     changes = find_changes(

@@ -3,73 +3,22 @@
 import contextlib
 import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from semantic_ids.spark.changes import FullRunError
 from semantic_ids.spark.commits import Commit, Turn
-from semantic_ids.spark.moves import apply_moves, few
+from semantic_ids.spark.item_state import Result, Standing
+from semantic_ids.spark.moves import UNFINISHED, apply_moves, few
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.places import is_path, locate
 from semantic_ids.spark.quantize import Outputs, parts_of
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import StoredFile, keep_listing, read_listing
 
-__all__ = ["ItemTables", "Result", "Standing"]
-
-
-@dataclass(frozen=True)
-class Standing:
-    """A codebook's rows as the newest commit to item_sids and the one beside it left them.
-
-    Parameters
-    ----------
-    commit : Commit
-    sids : DataFrame
-        item_id, sid.
-    rejects : DataFrame
-        item_id, reason, run_id.
-    in_step : bool
-        False where rejected_items holds what a run left that ended before its commit to item_sids.
-    """
-
-    commit: Commit
-    sids: DataFrame
-    rejects: DataFrame
-    in_step: bool
-
-    def rows(self) -> DataFrame:
-        """Give the item_id of each row that the source had."""
-        return self.sids.select("item_id").unionAll(self.rejects.select("item_id"))
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a run leaves in the tables, as far as it differs from what stands.
-
-    Parameters
-    ----------
-    rows : mapping of str to int
-        in, out, kept, and rejects by reason.
-    outcome : str
-        For the summary.
-    sids : DataFrame, optional
-        item_id, sid: all rows, sorted by item_id in each partition.
-    moves : DataFrame, optional
-        item_id, old_sid, sid: only what moved, where all rows are not given.
-    counts : mapping of str to int
-        Of the moves: inserted, replaced, removed.
-    rejects : DataFrame, optional
-        item_id, reason, run_id: all rows, unless they are as they were.
-    """
-
-    rows: Mapping[str, int]
-    outcome: str
-    sids: DataFrame | None = None
-    moves: DataFrame | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
-    rejects: DataFrame | None = None
+__all__ = ["ItemTables"]
 
 
 class ItemTables:
@@ -90,19 +39,38 @@ class ItemTables:
             output.name: output.turn(spark, self._key) for output in outputs.given()
         }
 
-    def standing(self) -> Standing | None:
-        """Find the rows that stand, unless somebody else changed them since."""
+    def standing(self) -> Standing:
+        """Find the rows that stand, unless somebody else changed them since.
+
+        Raises
+        ------
+        FullRunError
+            If there are none that a run can go on from.
+        """
         outputs, spark = self._outputs, self._spark
         commit = self._newest(outputs.item_sids)
         if commit is None:
-            return None
+            raise FullRunError("item_sids has no run of this codebook that still stands")
+        if commit.inputs == UNFINISHED:
+            raise FullRunError("the last run ended between two commits to item_sids")
         beside = self._find(outputs.rejected_items, commit.beside.get("rejects"))
         if beside is None:
-            return None
+            raise FullRunError("somebody else changed rejected_items")
         version, in_step = beside
         sids = self._rows(outputs.item_sids.read(spark)).select("item_id", "sid")
-        rejects = self._rows(outputs.rejected_items.read(spark, None if in_step else version))
-        return Standing(commit, sids, rejects.select("item_id", "reason", "run_id"), in_step)
+        rejects = self._rejects(None if in_step else version)
+        return Standing(commit, sids, rejects, in_step)
+
+    def _rejects(self, version: int | None) -> DataFrame:
+        try:
+            table = self._outputs.rejected_items.read(self._spark, version)
+            rejects = self._rows(table).select("item_id", "reason", "run_id")
+            if version is not None:
+                rejects.where(F.length("reason") < 0).count()  # opens the files
+        except SPARK_ERRORS as error:
+            why = sentence_of(error)
+            raise FullRunError(f"rejected_items of the last run cannot be read: {why}") from None
+        return rejects
 
     def _rows(self, table: DataFrame) -> DataFrame:
         return table.where(F.col("codebook_id") == self._codebook_id)
@@ -187,7 +155,7 @@ class ItemTables:
             self._spark,
             output,
             new=self._some(result, "old_sid is null", result.counts["inserted"]),
-            moved=self._some(result, "old_sid is not null", _n_moved(result)),
+            moved=self._some(result, "old_sid is not null", result.n_moved()),
             where=f"old.{self._mine()} and old.item_id = new.item_id",
             commit=commit,
             turn=turn,
@@ -199,12 +167,15 @@ class ItemTables:
         return few(self._filed(result.moves.where(where)), n_rows)
 
     def settle(self) -> list[str]:
-        """Bring the tables beside item_sids into step with it; name those that were not."""
+        """Bring the tables beside item_sids into step with it; name those that were not.
+
+        Raises
+        ------
+        FullRunError
+            If they cannot be.
+        """
         standing = self.standing()
-        if standing is None:
-            return []
-        mended = []
-        commit = standing.commit
+        commit, mended = standing.commit, []
         if not standing.in_step:
             self._put_rejects(standing.rejects, commit, commit.beside["rejects"])
             mended.append("rejected_items")
@@ -223,7 +194,7 @@ class ItemTables:
         if output is None:
             return
         n_new = result.counts["inserted"] + result.counts["replaced"]
-        gone = self._some(result, "old_sid is not null", _n_moved(result))
+        gone = self._some(result, "old_sid is not null", result.n_moved())
         apply_moves(
             self._spark,
             output,
@@ -252,7 +223,3 @@ class ItemTables:
 
     def _filed(self, rows: DataFrame) -> DataFrame:
         return rows.withColumn("codebook_id", F.lit(self._codebook_id))
-
-
-def _n_moved(result: Result) -> int:
-    return result.counts["replaced"] + result.counts["removed"]
