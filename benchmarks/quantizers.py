@@ -39,24 +39,24 @@ def main() -> None:
     options = parse()
     one_thread()
     studies = {"front": front, "rows": rows_study, "small": small_study}
+    output = options.output or Path(f"artifacts/quantizers_{options.study}.json")
     print(HEADER, flush=True)
-    results = []
+    results: list[Result] = []
     for result in studies[options.study](options):
         results.append(result)
         print(line(result), flush=True)
+        write(output, options, results)  # each time, so that a long run may be stopped
+    if options.plot:
+        others = [json.loads(path.read_text())["results"]["measured"] for path in options.beside]
+        plot(sum(others, results), options.plot)
+
+
+def write(output: Path, options: argparse.Namespace, results: list[Result]) -> None:
     peers = {name: version(name) for name in ("faiss-cpu", "scikit-learn", "torch")}
     setting = {key: str(value) for key, value in vars(options).items()}
-    text = json.dumps(
-        record("quantizers", {"setting": setting, "peers": peers, "measured": results}), indent=1
-    )
-    output = options.output or Path(f"artifacts/quantizers_{options.study}.json")
+    report = record("quantizers", {"setting": setting, "peers": peers, "measured": results})
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(text + "\n")
-    if options.plot:
-        others = (
-            json.loads(options.beside.read_text())["results"]["measured"] if options.beside else []
-        )
-        plot(results + others, options.plot)
+    output.write_text(json.dumps(report, indent=1) + "\n")
 
 
 def parse() -> argparse.Namespace:
@@ -74,7 +74,9 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--rows", nargs="+", type=int, help="to fit, of rows and small")
     parser.add_argument("--draws", type=int, default=3, help="of the rows to fit, of small")
     parser.add_argument("--limit", type=int, default=300, help="CPU seconds of an arm")
-    parser.add_argument("--beside", type=Path, help="JSON of a run of other arms, for the picture")
+    parser.add_argument(
+        "--beside", nargs="*", type=Path, default=[], help="JSON of runs of other arms, to plot too"
+    )
     parser.add_argument("--output", type=Path)
     parser.add_argument("--plot", type=Path, help="folder for the pictures, of front")
     return parser.parse_args()
