@@ -100,5 +100,5 @@ def _memory(pid: int) -> tuple[str, float]:
     except OSError:
         return "driver", 0.0
     kib = next((int(x.split()[1]) for x in status.splitlines() if x.startswith("RssAnon")), 0)
-    kind = "worker" if b"pyspark" in command.split(b"\0")[-2] else "jvm"
+    kind = "worker" if b"pyspark.daemon" in command else "jvm"
     return ("driver" if pid == os.getpid() else kind), kib / 1024

@@ -1,9 +1,9 @@
 """Rows per second and core of quantize_items against a bare scan and other ways, in one run.
 
     .venv/bin/python benchmarks/quantize.py [--rows 400000] [--compression zstd]
-    .venv/bin/python benchmarks/quantize.py --memory-rows 1000000 10000000
+    .venv/bin/python benchmarks/quantize.py --memory-rows 1000000 10000000 --dim 64
 
-Generates Parquet of 384-float text embeddings: real ones of ../shared/data, tiled, with noise. All
+Generates Parquet of text embeddings: real ones of ../shared/data, tiled, with noise. All
 arms read the same warm files with Spark on one core. What counts is rows per second of CPU time,
 of all processes together (driver, JVM, workers), which a busy machine does not change much; wall
 time stands beside it. The session is warm: each arm has run once on a small table before.
@@ -36,8 +36,8 @@ from semantic_ids.job_configs import QuantizeItems
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
 from semantic_ids.spark.encoding import sids_of
 
-DIM, ROW_GROUP, FILE_ROWS = 384, 50_000, 200_000
-FITTED = 8_000
+ROW_GROUP, FILE_ROWS = 50_000, 200_000
+FITTED = 10_000
 SCHEMA = pa.schema([("item_id", pa.int64()), ("text", pa.list_(pa.float32()))])
 
 
@@ -62,8 +62,8 @@ def generate(folder: Path, real: np.ndarray, rows: int, compression: str) -> lis
             for start in range(first, min(first + FILE_ROWS, rows), ROW_GROUP):
                 n = min(ROW_GROUP, rows - start)
                 vectors = real[rng.integers(0, len(real), n)]
-                vectors += 0.01 * rng.standard_normal((n, DIM), np.float32)
-                offsets = pa.array(np.arange(n + 1, dtype=np.int32) * DIM)
+                vectors += 0.01 * rng.standard_normal(vectors.shape, np.float32)
+                offsets = pa.array(np.arange(n + 1, dtype=np.int32) * real.shape[1])
                 lists = pa.ListArray.from_arrays(offsets, pa.array(vectors.ravel()))
                 ids = pa.array(np.arange(start, start + n))
                 out.write_table(pa.table([ids, lists], SCHEMA), row_group_size=ROW_GROUP)
@@ -121,10 +121,10 @@ def faiss_encoder(index: bytes) -> Callable[[np.ndarray], Any]:
 
 
 def fit_faiss(vectors: np.ndarray, beam: int) -> bytes:
-    index = faiss.IndexResidualQuantizer(DIM, 5, 8)
+    index = faiss.IndexResidualQuantizer(vectors.shape[1], 5, 8)
+    index.train(vectors)
     index.rq.max_beam_size = beam
     index.rq.use_beam_LUT = 1
-    index.train(vectors)
     return faiss.serialize_index(index).tobytes()
 
 
@@ -228,14 +228,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, default=ROOT.parent / "shared" / "data")
     parser.add_argument("--rows", type=int, default=400_000)
+    parser.add_argument("--dim", type=int, default=384, help="floats of a vector")
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--compression", choices=["zstd", "snappy", "none"], default="zstd")
     parser.add_argument("--memory-rows", type=int, nargs="+", default=[])
     parser.add_argument("--folder", help="where tables are generated; default: a temporary one")
     parser.add_argument("--out", type=Path, default=Path("artifacts/quantize.json"))
     options = parser.parse_args()
-    real = real_vectors(options.data)
-    codebook = fit(real[:FITTED], CodebookSpec([{"ternary": 25}], rounds=2), collection="text")
+    real = np.ascontiguousarray(real_vectors(options.data)[:, : options.dim])
+    codebook = fit(real[:FITTED], CodebookSpec([{"ternary": 25}], rounds=0), collection="text")
     spark = local_session(1)
     if options.memory_rows:
         print("| rows | worker MiB | JVM MiB | s |\n|---|---|---|---|")

@@ -10,7 +10,6 @@ from delta_tables import read_delta, version_of
 
 from semantic_ids.errors import TableError
 from semantic_ids.job_configs import SwitchRelease
-from semantic_ids.spark import codebooks as codebooks_module
 from semantic_ids.spark import releases as releases_module
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output, open_codebook
 from semantic_ids.spark.commits import AnotherRunError
@@ -33,8 +32,7 @@ class Clock(datetime.datetime):
 @pytest.fixture
 def clock(monkeypatch):
     stopped = SimpleNamespace(**(vars(datetime) | {"datetime": Clock}))
-    for module in (codebooks_module, releases_module):
-        monkeypatch.setattr(module, "datetime", stopped)
+    monkeypatch.setattr(releases_module, "datetime", stopped)
     monkeypatch.setattr(Clock, "at", TOMORROW)
     return Clock
 

@@ -2,6 +2,8 @@
 
 import itertools
 import re
+import subprocess
+import sys
 from urllib.parse import quote
 
 import numpy as np
@@ -211,3 +213,25 @@ def test_few_large_and_many_small_row_groups_weigh_alike():
     groups = [RowGroup("file:///a", n, size) for n, size in enumerate(sizes)]
     weights = [sum(group.size_bytes for group in task) for task in balance(groups, 4)]
     assert max(weights) - min(weights) <= 10
+
+
+def test_a_large_row_group_is_read_in_little_memory(tmp_path):
+    path = tmp_path / "large.parquet"
+    values = pa.array(np.zeros(20_000 * 384, np.float32))
+    lists = pa.FixedSizeListArray.from_arrays(values, 384).cast(pa.list_(pa.float32()))
+    table = pa.table({"item_id": np.arange(20_000), "text": lists})
+    options = {"row_group_size": 20_000, "compression": "none", "use_dictionary": False}
+    pq.write_table(table, path, **options)
+    script = f"""
+import pyarrow as pa
+from semantic_ids.spark.parquet_files import RowGroup, read_rows
+groups = [RowGroup({uri_of(path)!r}, 0, 0)]
+rows = sum(len(b) for b in read_rows(groups, "text", item_id=pa.int64(), batch_rows=1_000))
+print(rows, pa.default_memory_pool().max_memory())
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], check=True, capture_output=True, text=True, timeout=120
+    )
+    rows, peak_bytes = map(int, done.stdout.split())
+    assert rows == 20_000
+    assert peak_bytes < table.nbytes * 0.8

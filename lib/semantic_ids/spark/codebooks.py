@@ -1,6 +1,5 @@
 """The codebooks table: append only, an id never changes meaning."""
 
-import datetime
 import json
 import re
 from collections.abc import Mapping
@@ -21,7 +20,7 @@ from pyspark.sql.types import (
 from semantic_ids.codebook import Codebook, load, save
 from semantic_ids.errors import TableError
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.releases import released_codebook
+from semantic_ids.spark.releases import now_after, released_codebook
 from semantic_ids.spark.sources import Source, open_source
 
 __all__ = ["append_codebook", "codebooks_output", "open_codebook", "read_codebook"]
@@ -66,7 +65,7 @@ def append_codebook(
     row = (
         codebook.codebook_id,
         name,
-        _after_newest(table.toDF(), name),
+        now_after(_newest_us(table.toDF(), name)),
         json.dumps(codebook.spec.to_dict()),
         codebook.width,
         codebook.n_digits,
@@ -85,14 +84,10 @@ def append_codebook(
     return bool(result.select("num_inserted_rows").collect()[0][0])
 
 
-def _after_newest(codebooks: DataFrame, name: str) -> datetime.datetime:
-    newest_us = F.max(F.unix_micros("created_at"))
-    found = codebooks.where(F.col("name") == name).agg(newest_us).collect()[0][0]
-    now = datetime.datetime.now(datetime.UTC)
-    if found is None:
-        return now
-    epoch = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
-    return max(now, epoch + datetime.timedelta(microseconds=found + 1))
+def _newest_us(codebooks: DataFrame, name: str) -> int | None:
+    newest = F.max(F.unix_micros("created_at"))
+    found: int | None = codebooks.where(F.col("name") == name).agg(newest).collect()[0][0]
+    return found
 
 
 class NamesCodebook(Protocol):

@@ -15,6 +15,7 @@ from semantic_ids.spark.sources import Source
 
 __all__ = [
     "PREVIOUS",
+    "now_after",
     "released_codebook",
     "released_codebooks",
     "releases_output",
@@ -44,6 +45,14 @@ def releases_output(table: str) -> Output:
     return Output(
         "releases", table, _SCHEMA, constraints=constraints, defaults={"delta.appendOnly": "true"}
     )
+
+
+def now_after(newest_us: int | None) -> datetime.datetime:
+    """Give the time, or one later than the newest row's where the clock went backwards."""
+    now = datetime.datetime.now(datetime.UTC)
+    if newest_us is None:
+        return now
+    return max(now, _EPOCH + datetime.timedelta(microseconds=newest_us + 1))
 
 
 def released_codebooks(releases: Source, name: str) -> list[Row]:
@@ -132,12 +141,9 @@ def switch_release(
     current = released[0]["codebook_id"] if released else None
     outcome = f"{name!r} stays with codebook {codebook_id} of {n_sids:,} SIDs"
     if current != codebook_id:
-        now = datetime.datetime.now(datetime.UTC)
-        if released:  # a clock that went backwards must not hide the switch
-            last = _EPOCH + datetime.timedelta(microseconds=released[0]["since_us"])
-            now = max(now, last + datetime.timedelta(microseconds=1))
+        since = now_after(released[0]["since_us"] if released else None)
         output.create(spark)
-        row = spark.createDataFrame([(name, codebook_id, now, run_id)], _SCHEMA).coalesce(1)
+        row = spark.createDataFrame([(name, codebook_id, since, run_id)], _SCHEMA).coalesce(1)
         commit = Commit(turn.key, {"name": name, "from": current}, {"out": 1}, run_id=run_id)
         output.append(row, commit, turn=turn)
         before = f", before: {current}" if current else ""
