@@ -47,7 +47,7 @@ def fit(
     collection : str
         Name of the embedding column, part of the codebook.
     validation : array_like of shape (m, dim), optional
-        Held-out rows that choose the round of refinement to keep; of more than 4,096, that many
+        Held-out rows that choose the round of refinement to keep; of more than 1,024, that many
         drawn by the seed. Default: a tenth of the vectors, drawn by the seed, at most 256; all of
         them where there are fewer than ten.
     progress : callable, optional

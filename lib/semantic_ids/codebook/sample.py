@@ -13,10 +13,10 @@ from semantic_ids.errors import InputError
 
 CHUNK_ROWS = 8192
 MAX_HELD_OUT = 256
-MAX_VALIDATION = 4096
+MAX_VALIDATION = 1024
 MAX_INITIAL = 65536
-_LEAST_EXPONENT = -100  # yet shorter rows count as zeros, as they do on the grid
 MAX_NORM = 2.0**120  # with room to float32's largest
+_LEAST_EXPONENT = -100  # yet shorter rows count as zeros, as they do on the grid
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Sample:
         return (self.rotated(rows) for rows in _chunks(self.array[some], self.training[some]))
 
     def spread_out(self, n: int) -> FloatArray:
-        """Return about n training rows, n at most 4,096, from all over the array."""
+        """Return about n training rows, n at most 1,024, from all over the array."""
         every = max(1, len(self.array) // (2 * n))  # twice as many: up to n of them are held out
         return next(self.chunks(every=every))[:n]
 

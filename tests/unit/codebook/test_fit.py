@@ -7,7 +7,7 @@ from semantic_ids.codebook import CodebookSpec, decode, encode, error_curve, fit
 from semantic_ids.codebook.initial import fit_centroids, fit_directions, sign, ternary
 from semantic_ids.codebook.layout import lay_out
 from semantic_ids.codebook.least_squares import Equations, Sums, by_energy, solve
-from semantic_ids.codebook.sample import CHUNK_ROWS, MAX_INITIAL, Sample
+from semantic_ids.codebook.sample import CHUNK_ROWS, MAX_INITIAL, MAX_VALIDATION, Sample
 from semantic_ids.errors import InputError, ShapeError, SpecError
 
 TERNARY = CodebookSpec([{"ternary": 5}])
@@ -193,6 +193,14 @@ def test_rounds_of_many_rows_read_more_and_more_of_them():
     assert min(read) > n // 11
     few = Sample.of(np.ones((100, 1), np.uint8), np.ones(100, np.bool_))
     assert few.stride(rounds_left=30) == 1
+
+
+def test_many_validation_rows_choose_the_round_by_some_of_them(vectors):
+    validation = clustered(3 * MAX_VALIDATION, 24, seed=1)
+    codebook = fit(vectors, CodebookSpec([{"ternary": 12}], rounds=1), validation=validation)
+    assert codebook.metrics["rows_held_out"] == MAX_VALIDATION
+    curve = error_curve(validation, codebook)
+    assert codebook.metrics["error_curve"] == pytest.approx(curve, abs=0.02)
 
 
 def test_a_memory_map_is_fitted_as_its_rows_are(tmp_path):
