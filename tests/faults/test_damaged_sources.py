@@ -36,7 +36,8 @@ def _truncate(file: Path) -> None:
 def test_a_damaged_file_is_named_and_costs_nothing(
     world: World, tmp_path: Path, damage: Callable[[Path], None]
 ) -> None:
-    sids, rejects = world.rows("item_sids").toArrow(), world.rows("rejected_items").toArrow()
+    for table in ("item_sids", "rejected_items"):
+        shutil.rmtree(world.table(table))  # so that all of the source is read
     file = max(_data_files(world, "items"), key=lambda file: file.stat().st_size)
     checksum = file.with_name(f".{file.name}.crc")
     checksum.unlink(missing_ok=True)
@@ -45,8 +46,7 @@ def test_a_damaged_file_is_named_and_costs_nothing(
     finished = world.run_here("quantize_items")
     assert finished.code != 0
     assert file.name in finished.sentence
-    assert world.rows("item_sids").toArrow().equals(sids)
-    assert world.rows("rejected_items").toArrow().equals(rejects)
+    assert not list(Path(world.table("item_sids")).rglob("*.parquet"))
     shutil.copy(tmp_path / "whole", file)
     assert world.run_here("quantize_items").code == 0
     world.check("quantize_items")
