@@ -38,10 +38,11 @@ def apply_moves(
     commit: Commit,
     turn: Turn,
 ) -> None:
-    """Add new rows, then replace or remove others; the last commit says what has been done.
+    """Replace or remove rows, then add others; the last commit says what has been done.
 
     One MERGE for both would have to join every row of the table with no side to broadcast, which
-    costs several times as much (docs/decisions/0004-how-changes-are-applied.md).
+    costs several times as much (docs/decisions/0004-how-changes-are-applied.md). It comes first,
+    since it may conflict with housekeeping, which an append never does.
 
     Parameters
     ----------
@@ -61,22 +62,20 @@ def apply_moves(
     AnotherRunError
         If another run used the turn.
     """
-    if moved is None:
+    if moved is not None:
+        said = commit
         if new is not None:
-            output.append(new.coalesce(1), commit, turn=turn)
-        else:
-            nothing = spark.createDataFrame([], output.schema)
-            output.replace(nothing, "item_id is null", commit, turn=turn)
-        return
+            said = dataclasses.replace(commit, inputs=UNFINISHED, beside={})
+        with _merging(spark, said, turn):
+            merge = output.open_table(spark).alias("old").merge(moved.alias("new"), where)
+            merge = merge.whenMatchedDelete("new.sid is null")
+            merge.whenMatchedUpdate(set={"sid": "new.sid"}).execute()
+        turn = Turn(turn.key, output.version_of(spark, said) + 1)
     if new is not None:
-        part = dataclasses.replace(commit, inputs=UNFINISHED, beside={})
-        output.append(new.coalesce(1), part, turn=turn)
-        turn = Turn(turn.key, output.version_of(spark, part) + 1)
-    with _merging(spark, commit, turn):
-        merge = output.open_table(spark).alias("old").merge(moved.alias("new"), where)
-        merge = merge.whenMatchedDelete("new.sid is null")
-        merge.whenMatchedUpdate(set={"sid": "new.sid"}).execute()
-    output.version_of(spark, commit)
+        output.append(new.coalesce(1), commit, turn=turn)
+    elif moved is None:
+        nothing = spark.createDataFrame([], output.schema)
+        output.replace(nothing, "item_id is null", commit, turn=turn)
 
 
 @contextmanager

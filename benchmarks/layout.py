@@ -1,0 +1,250 @@
+"""Ways to apply changes to item_sids, and what a run on changes costs beside a run on all.
+
+    .venv/bin/python benchmarks/layout.py                      # 2 M SIDs, 100,000 items: minutes
+    .venv/bin/python benchmarks/layout.py --sids 10000000 --items 1000000
+
+The changes are 1 % of the items, spread over all files: 80 % other SIDs, 10 % new, 10 % gone.
+Time is CPU seconds of all processes, driver and Python workers included, and what Spark says of
+its tasks (executorRunTime); on a machine that others use only the first repeats.
+"""
+
+import argparse
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _record import record
+from _spark import Meter, local_session
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.types import LongType
+
+from semantic_ids.codebook import CodebookSpec, fit
+from semantic_ids.spark.commits import Commit
+from semantic_ids.spark.item_runs import ItemRun, update_sids
+from semantic_ids.spark.moves import apply_moves, few
+from semantic_ids.spark.quantize import Outputs, in_order, item_sids_output, rejected_items_output
+from semantic_ids.spark.sources import open_source
+
+CODEBOOK = "c" * 32
+MINE = f"codebook_id = '{CODEBOOK}'"
+DIM = 384
+
+
+class Stopwatch:
+    """Measure what a piece of work costs: CPU of all processes, and Spark's own task times."""
+
+    def __init__(self, log: Path) -> None:
+        self.log, self.seen = log, 0
+
+    def measure(self, work: Callable[[], Any]) -> dict[str, Any]:
+        """Do the work and give its wall, task and CPU seconds."""
+        self._tasks()
+        with Meter() as meter:
+            work()
+        tasks = self._tasks()
+        return {"wall_s": meter.wall_s, "cpu_s": meter.cpu_s} | tasks
+
+    def _tasks(self) -> dict[str, float]:
+        time.sleep(2)  # the log is written behind
+        (log,) = self.log.iterdir()
+        lines = log.read_text().splitlines()
+        metrics = [
+            event["Task Metrics"]
+            for event in map(json.loads, lines[self.seen :])
+            if event["Event"] == "SparkListenerTaskEnd" and event.get("Task Metrics")
+        ]
+        self.seen = len(lines)
+        return {
+            "task_s": sum(each["Executor Run Time"] for each in metrics) / 1e3,
+            "task_jvm_cpu_s": sum(each["Executor CPU Time"] for each in metrics) / 1e9,
+        }
+
+
+# Ways to apply changes
+
+
+def sids_of(spark: SparkSession, n: int) -> DataFrame:
+    """Give n items with SIDs of five bytes."""
+    sid = (F.abs(F.xxhash64("id")) % F.lit(2**40)).alias("sid")
+    return spark.range(n).select((F.col("id") * 3).alias("item_id"), sid)
+
+
+def moves_of(sids: DataFrame) -> DataFrame:
+    """Change 1 % of the items, spread over all: of ten of them one is new and one goes."""
+    tenth = (F.col("item_id") / 300).cast("bigint") % 10
+    some = sids.where("item_id % 300 = 21")
+    return some.select(
+        (F.col("item_id") + F.when(tenth == 0, 1).otherwise(0)).alias("item_id"),
+        F.when(tenth != 0, F.col("sid")).alias("old_sid"),
+        F.when(tenth != 1, F.col("sid") + 1).alias("sid"),
+    )
+
+
+def merge_all(table: DeltaTable, moves: DataFrame) -> None:
+    """Apply all changes by one MERGE."""
+    merge = table.alias("old").merge(
+        F.broadcast(moves).alias("new"), f"old.{MINE} and old.item_id = new.item_id"
+    )
+    values = {"item_id": "new.item_id", "sid": "new.sid", "codebook_id": F.lit(CODEBOOK)}
+    merge = merge.whenMatchedDelete("new.sid is null").whenMatchedUpdate(set={"sid": "new.sid"})
+    merge.whenNotMatchedInsert("new.sid is not null", values=values).execute()
+
+
+def ways(spark: SparkSession, folder: Path, n: int, meter: Stopwatch) -> dict[str, Any]:
+    """Measure each way on a copy of the same table."""
+    results: dict[str, Any] = {}
+    filed = F.lit(CODEBOOK).alias("codebook_id")
+    output = {
+        name: item_sids_output(f"{folder}/{name}", LongType()) for name in ("in_place", "copied")
+    }
+    commit = Commit("layout", {}, run_id="1")
+    for name, table in output.items():
+        table.create(spark)
+        if name == "copied":
+            spark.sql(
+                f"alter table delta.`{table.table}` "
+                "set tblproperties ('delta.enableDeletionVectors' = 'false')"
+            )
+        rows = in_order(sids_of(spark, n), 4).select("*", filed)
+        work = _bind(table.replace, rows, MINE, commit, turn=table.turn(spark, "layout"))
+        results["write all rows, in order"] = meter.measure(work)
+    moves = moves_of(sids_of(spark, n)).persist()
+    new, old = moves.where("old_sid is null"), moves.where("old_sid is not null")
+
+    def tried(name: str, way: str, work: Callable[[Any], Any]) -> None:
+        copy = item_sids_output(f"{folder}/try", LongType())
+        shutil.copytree(output[name].table, copy.table)
+        figures = meter.measure(lambda: work(copy))
+        detail = copy.open_table(spark).detail().collect()[0]
+        read = meter.measure(lambda: copy.read(spark).agg(F.sum("sid"), F.sum("item_id")).collect())
+        figures |= {"files": detail["numFiles"], "read_after_cpu_s": read["cpu_s"]}
+        results[way] = figures
+        shutil.rmtree(copy.table)
+
+    def chosen(table: Any) -> None:
+        apply_moves(
+            spark,
+            table,
+            new=new.select("*", filed),
+            moved=few(old, moves.count()),
+            where=f"old.{MINE} and old.item_id = new.item_id",
+            commit=Commit("layout", {}, run_id="2"),
+            turn=table.turn(spark, "layout"),
+        )
+
+    def again(table: Any) -> None:
+        stay = table.read(spark).join(F.broadcast(moves.select("item_id")), "item_id", "left_anti")
+        there = moves.where("sid is not null").select("item_id", "sid")
+        rows = in_order(stay.select("item_id", "sid").unionByName(there), 4).select("*", filed)
+        table.replace(rows, MINE, Commit("layout", {}, run_id="3"))
+
+    def appended(table: Any) -> None:
+        table.append(moves.where("sid is not null").select("*", filed).coalesce(1))
+
+    tried("copied", "rewrite all rows from the table itself", again)
+    tried("copied", "one MERGE, copy on write", lambda t: merge_all(t.open_table(spark), moves))
+    tried(
+        "in_place", "one MERGE, deletion vectors", lambda t: merge_all(t.open_table(spark), moves)
+    )
+    tried("in_place", "MERGE of moved, append of new, deletion vectors", chosen)
+    tried("copied", "append only (readers would have to choose)", appended)
+    tried("copied", "nothing", lambda _: None)
+    return results
+
+
+def _bind(function: Callable[..., Any], *arguments: Any, **options: Any) -> Callable[[], Any]:
+    return lambda: function(*arguments, **options)
+
+
+# A run on changes beside a run on all
+
+
+def runs(spark: SparkSession, folder: Path, n: int, meter: Stopwatch) -> dict[str, Any]:
+    """Measure a run on all, one where nothing moved, and one with 1 % of the rows changed."""
+    rng = np.random.default_rng(0)
+    sample = rng.normal(size=(4000, DIM)).astype(np.float32)
+    codebook = fit(sample, CodebookSpec([{"ternary": 25}], rounds=0), collection="text")
+    source = f"{folder}/embeddings"
+    noise = F.transform(F.sequence(F.lit(1), F.lit(DIM)), lambda i: F.sin(F.col("id") * i + i))
+    writer = spark.range(n).select(
+        F.col("id").alias("item_id"), noise.cast("array<float>").alias("text")
+    )
+    feed = writer.repartition(4).write.format("delta").option("delta.enableChangeDataFeed", "true")
+    feed.option("delta.enableDeletionVectors", "true").save(source)
+    outputs = Outputs(
+        item_sids_output(f"{folder}/item_sids", LongType()),
+        rejected_items_output(f"{folder}/rejected_items", LongType()),
+    )
+
+    def run(name: str) -> dict[str, Any]:
+        said: list[str] = []
+
+        def work() -> None:
+            items = open_source(spark, "embeddings", source)
+            job = ItemRun(items, codebook, outputs, "float32", "remove", name)
+            said.append(update_sids(job).message)
+
+        return meter.measure(work) | {"said": said[0]}
+
+    results = {"all rows": run("all")}
+    table = DeltaTable.forPath(spark, source)
+    for share, name in ((100_000, "a handful of rows"), (100, "1 % of the rows")):
+        table.update(f"item_id % {share} = 7", {"text": "transform(text, x -> -x)"})
+        results[name] = run(name)
+    return results
+
+
+def markdown(title: str, results: dict[str, Any], base: str) -> str:
+    """Write a table of figures, with ratios of CPU time to a base."""
+    lines = [f"| {title} | CPU s | of {base} | task s | wall s |", "|---|---|---|---|---|"]
+    for name, figures in results.items():
+        share = figures["cpu_s"] / results[base]["cpu_s"]
+        lines.append(
+            f"| {name} | {figures['cpu_s']:.1f} | {share:.3f} | {figures['task_s']:.1f} "
+            f"| {figures['wall_s']:.1f} |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sids", type=int, default=2_000_000)
+    parser.add_argument("--items", type=int, default=100_000)
+    parser.add_argument("--output", type=Path, default=Path("artifacts/layout.json"))
+    options = parser.parse_args()
+    folder = Path(tempfile.mkdtemp(prefix="layout-"))
+    (folder / "log").mkdir()
+    settings = {
+        "spark.driver.memory": "4g",
+        "spark.eventLog.enabled": "true",
+        "spark.eventLog.dir": f"file:{folder}/log",
+        "spark.eventLog.compress": "false",
+        "spark.eventLog.rolling.enabled": "false",
+        "spark.local.dir": f"{folder}/local",
+    }
+    spark = local_session(2, **settings)
+    meter = Stopwatch(folder / "log")
+    results = {"sids": options.sids, "items": options.items}
+    try:
+        if options.sids:
+            results["ways"] = ways(spark, folder, options.sids, meter)
+            print(markdown("way", results["ways"], "write all rows, in order"), "\n")
+        if options.items:
+            results["runs"] = runs(spark, folder, options.items, meter)
+            print(markdown("run on", results["runs"], "all rows"))
+    finally:
+        spark.stop()
+        shutil.rmtree(folder)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    options.output.write_text(json.dumps(record("layout", results), indent=2))
+
+
+if __name__ == "__main__":
+    main()
