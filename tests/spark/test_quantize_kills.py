@@ -14,7 +14,7 @@ from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 
 pytestmark = pytest.mark.spark
 
-N_WRITES = 5  # rejected_items, new SIDs, moved SIDs, and both again in sid_items
+N_WRITES = 5  # rejected_items, moved SIDs, new SIDs, and both again in sid_items
 
 
 class Killed(BaseException):
@@ -130,6 +130,7 @@ def test_of_two_runs_at_once_one_stops_and_no_row_is_doubled(spark, monkeypatch,
     assert "nothing to do" in world.run()
 
 
+@pytest.mark.every_fault
 @pytest.mark.parametrize("other_is_newer", [False, True])
 def test_a_run_overtaken_after_its_rejects_puts_them_back(monkeypatch, world, other_is_newer):
     change(world, 1)
