@@ -27,7 +27,9 @@ _FOOTERS = pa.schema(
         ("problem", pa.string()),
     ]
 )
-_HADOOP_SCHEMES = {"s3a": "s3", "s3n": "s3"}
+# Hadoop's schemes to pyarrow's. Not abfs: without credentials pyarrow 26 ends the whole process.
+_SCHEMES = {"file": "file", "hdfs": "hdfs", "gs": "gs", "s3": "s3", "s3a": "s3", "s3n": "s3"}
+_OPTIONS = {"gs": "?retry_limit_seconds=10"}  # by default it tries for a quarter of an hour
 _BUFFER_BYTES = 8 * 2**20  # of each column chunk in memory, however large the row group
 _TAIL = 8
 _CANNOT_READ = (OSError, pa.ArrowException)
@@ -52,10 +54,12 @@ def open_file(uri: str) -> pa.NativeFile:
     Raises
     ------
     OSError, pyarrow.ArrowException
-        If pyarrow knows no such scheme, or the file cannot be opened from here.
+        If the scheme is left to Spark, or the file cannot be opened from here.
     """
     scheme, colon, rest = uri.partition(":")
-    known = _HADOOP_SCHEMES.get(scheme, scheme) + colon + rest
+    if scheme not in _SCHEMES:
+        raise OSError(f"its scheme must be one of {', '.join(_SCHEMES)}, got {scheme!r}")
+    known = _SCHEMES[scheme] + colon + rest + _OPTIONS.get(scheme, "")
     file_system, path = pyarrow.fs.FileSystem.from_uri(known)
     return file_system.open_input_file(path)
 
