@@ -3,6 +3,7 @@
 import collections
 import datetime
 import itertools
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -25,27 +26,26 @@ UTC = pa.timestamp("us", tz="UTC")
 EPOCH = datetime.date(1970, 1, 1)
 
 
-@pytest.fixture
-def build(spark, save, place):
-    return Build(spark, save, place())
-
-
-@pytest.fixture
-def days(build, save, place):
-    """Build 4 users' events of 5 days, a day at a time, and give the events' table and the SIDs."""
-    events, sids = place(), save(sids_table(range(9)))
+@pytest.fixture(scope="module")
+def standing(spark, tmp_path_factory):
+    """Build 4 users' events of 5 days, a day at a time; give the events, the SIDs and the table."""
+    folder = tmp_path_factory.mktemp("standing")
+    events, sids, table = (str(folder / name) for name in ("events", "item_sids", "sequences"))
+    write_deltalake(sids, sids_table(range(9)))
     for day in range(5):
         rows = [(user, (user + day) % 9, day * DAY + at) for user in range(4) for at in (0, 7, 7)]
         write_deltalake(events, events_table(rows, time=UTC), mode="append")
-        if day:
-            build.run(events, sids, since="last")
-        else:
-            build.run(events, sids, ds=EPOCH)
-            build.run(events, sids)
-    return events, sids
+        Build(spark, None, table).run(events, sids, **({"since": "last"} if day else {}))
+    return events, sids, table
 
 
-def test_each_user_has_one_segment_and_readers_of_the_version_before_see_what_they_saw(build, days):
+@pytest.fixture
+def build(spark, save, place, standing):
+    """Give a copy of the standing table, to change."""
+    return Build(spark, save, shutil.copytree(standing[2], place()))
+
+
+def test_each_user_has_one_segment_and_readers_of_the_version_before_see_what_they_saw(build):
     before, version = build.histories(), version_of(build.table)
     pinned = DeltaTable(build.table, version=version)
     was = pinned.to_pyarrow_dataset().to_table()
@@ -72,7 +72,7 @@ def test_each_user_has_one_segment_and_readers_of_the_version_before_see_what_th
     assert version_of(build.table) == before
 
 
-def test_a_range_is_merged_and_the_rest_left_alone(build, days):
+def test_a_range_is_merged_and_the_rest_left_alone(build):
     before = build.histories()
     first, last = (EPOCH + datetime.timedelta(days=day) for day in (1, 3))
     build.compact(first_ds=first, last_ds=last)
@@ -81,7 +81,7 @@ def test_a_range_is_merged_and_the_rest_left_alone(build, days):
     assert counts == {EPOCH: 4, last: 4, EPOCH + datetime.timedelta(days=4): 4}
 
 
-def test_the_newest_events_are_kept_in_segments_of_the_size_asked_for(build, days):
+def test_the_newest_events_are_kept_in_segments_of_the_size_asked_for(build):
     before = build.histories()
     summary = build.compact(max_events=7, max_segment_events=3)
     assert build.histories() == {user: events[-7:] for user, events in before.items()}
@@ -89,7 +89,7 @@ def test_the_newest_events_are_kept_in_segments_of_the_size_asked_for(build, day
     assert (summary.rows_in, summary.rows_out, summary.rows_rejected) == (60, 28, 32)
 
 
-def test_codebooks_are_not_mixed(build, days, spark):
+def test_codebooks_are_not_mixed(build, spark):
     spark.sql(f"update delta.`{build.table}` set codebook_id = 'other' where ds = date'1970-01-02'")
     before = build.events()
     build.compact()
@@ -98,10 +98,8 @@ def test_codebooks_are_not_mixed(build, days, spark):
     assert len(found) == len(build.rows()) == 8
 
 
-def test_events_appended_before_and_during_the_write_stay(
-    build, days, spark, monkeypatch, tmp_path
-):
-    events, sids = days
+def test_events_appended_before_and_during_the_write_stay(build, standing, monkeypatch, tmp_path):
+    events, sids, _ = standing
     waiting, go_on = tmp_path / "waiting", tmp_path / "go on"
     expected = build.events()
 
@@ -111,7 +109,7 @@ def test_events_appended_before_and_during_the_write_stay(
         build.run(events, sids, since="last", fallback="refuse")
         expected.extend((user, time, bytes([0, 0, item])) for user, _, time in rows)
 
-    replace = Output.replace
+    rearrange = Output.rearrange
 
     @F.udf("int")
     def wait(n_events):
@@ -120,20 +118,20 @@ def test_events_appended_before_and_during_the_write_stay(
             time.sleep(0.05)
         return n_events
 
-    def interrupted(self, rows, where, commit, **options):
+    def interrupted(self, rows, where, commit):
         append(5)  # after the run has planned, before its transaction begins
-        replace(self, rows.withColumn("n_events", wait("n_events")), where, commit, **options)
+        rearrange(self, rows.withColumn("n_events", wait("n_events")), where, commit)
 
     def appending():
         while not waiting.exists():
             time.sleep(0.05)
-        with monkeypatch.context() as patch:
-            patch.setattr(Output, "replace", replace)
+        try:
             append(6)
-        go_on.touch()
+        finally:
+            go_on.touch()
 
-    monkeypatch.setattr(Output, "replace", interrupted)
-    beside = threading.Thread(target=appending)
+    monkeypatch.setattr(Output, "rearrange", interrupted)
+    beside = threading.Thread(target=appending, daemon=True)
     beside.start()
     build.compact()
     beside.join()
@@ -142,14 +140,15 @@ def test_events_appended_before_and_during_the_write_stay(
     ]
     assert operations == ["Overwrite", "Append", "Append"]
     assert build.events() == sorted(expected)
-    monkeypatch.setattr(Output, "replace", replace)
+    monkeypatch.setattr(Output, "rearrange", rearrange)
     build.compact()
     assert build.events() == sorted(expected)
 
 
-def test_a_table_that_holds_no_segments_or_is_none_of_ours(build, spark, save):
-    spark.range(3).write.format("delta").save(build.table)
+def test_a_table_that_is_none_of_ours_is_refused(spark, save, place):
+    other = Build(spark, save, place())
+    spark.range(3).write.format("delta").save(other.table)
     with pytest.raises(TableError, match="must be a table that build_sequences wrote"):
-        build.compact()
+        other.compact()
     with pytest.raises(TableError, match="must be a Delta table that build_sequences wrote"):
         Build(spark, save, save(events_table([(1, 0, 0)]))).compact()

@@ -37,8 +37,8 @@ from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.segments import SegmentLayout
 from semantic_ids.spark.sequences import (
+    blob_settings,
     bucket_of,
-    for_readers,
     in_file_order,
     pack_events,
     require_vacant_day,
@@ -136,21 +136,20 @@ class Build:
     def _pack(
         self, selected: DataFrame, counts: EventCounts, *, scope: str, run_id: str
     ) -> dict[str, int]:
-        with Scratch() as scratch:
+        with Scratch() as scratch, blob_settings(self._spark):
             packed = scratch.keep(self._packed(selected, counts, scope))
             totals = self._balance(packed, counts, scope)
             self.output.create(self._spark)
             if self.events.listing:
                 keep_listing(self._spark, self._folder(), self.events.listing)
             commit = Commit(KEY, self._inputs(scope), totals, run_id=run_id)
-            with for_readers(self._spark):
-                write_build(
-                    self.output,
-                    self._rows(packed, counts, scope),
-                    commit,
-                    turn=self._turn,
-                    newest=self._commits[0].version if self._commits else -1,
-                )
+            write_build(
+                self.output,
+                self._rows(packed, counts, scope),
+                commit,
+                turn=self._turn,
+                newest=self._commits[0].version if self._commits else -1,
+            )
         return totals
 
     @cached_property

@@ -15,7 +15,7 @@ from semantic_ids.spark.commits import Commit
 from semantic_ids.spark.event_chunks import plan_tasks
 from semantic_ids.spark.merging import MergeRules, merge_segments
 from semantic_ids.spark.runs import RunSummary
-from semantic_ids.spark.sequences import SequencesTable, bucket_of, for_readers, in_file_order
+from semantic_ids.spark.sequences import SequencesTable, blob_settings, bucket_of, in_file_order
 
 __all__ = ["Compaction"]
 
@@ -68,8 +68,8 @@ class Compaction:
         if plan.is_tidy:
             return _summary(plan.rows, "nothing to do, each user's segments are merged")
         commit = Commit(_KEY, inputs, plan.rows, run_id=run_id)
-        with for_readers(self.spark):
-            output.replace(self._merged(plan), plan.where, commit)
+        with blob_settings(self.spark):
+            output.rearrange(self._merged(plan), plan.where, commit)
         rows = self._check(plan, output.version_of(self.spark, commit))
         return _summary(rows, f"merged into {rows['segments']:,} segments of ds={plan.last}")
 

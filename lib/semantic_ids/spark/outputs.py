@@ -174,13 +174,20 @@ class Output:
         AnotherRunError
             If another run used the turn, or changed the same rows meanwhile.
         """
+        self._save(rows.sparkSession, self._overwriting(rows, where), commit, turn)
+
+    def rearrange(self, rows: DataFrame, where: str, commit: Commit) -> None:
+        """Put rows that say the same in place of those that meet a condition, in one commit.
+
+        Delta then takes the commit beside appends to the same partitions: what is appended after
+        the write began stays.
+        """
+        writer = self._overwriting(rows, where).option("dataChange", "false")
+        self._save(rows.sparkSession, writer, commit, None)
+
+    def _overwriting(self, rows: DataFrame, where: str | None) -> DataFrameWriter:
         writer = self._writer(rows, "overwrite").option("partitionOverwriteMode", "static")
-        self._save(
-            rows.sparkSession,
-            writer.option("replaceWhere", where) if where else writer,
-            commit,
-            turn,
-        )
+        return writer.option("replaceWhere", where) if where else writer
 
     def append(
         self, rows: DataFrame, commit: Commit | None = None, *, turn: Turn | None = None

@@ -31,8 +31,8 @@ from semantic_ids.spark.sources import open_source
 
 __all__ = [
     "SequencesTable",
+    "blob_settings",
     "bucket_of",
-    "for_readers",
     "in_file_order",
     "open_sequences",
     "pack_events",
@@ -43,7 +43,7 @@ __all__ = [
 
 _SETTINGS = {
     "parquet.block.size": str(4 << 20),  # a reader that looks up one user decompresses one of them
-    "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),  # a segment may have megabytes
+    "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),  # a blob may have megabytes
 }
 
 
@@ -119,8 +119,8 @@ def sequences_output(
 
 
 @contextmanager
-def for_readers(spark: SparkSession) -> Iterator[None]:
-    """Write files whose row groups are small enough for reading one user."""
+def blob_settings(spark: SparkSession) -> Iterator[None]:
+    """Keep batches of blobs and row groups small: workers hold the ones, readers the others."""
     kept = {key: spark.conf.get(key, None) for key in _SETTINGS}
     try:
         for key, value in _SETTINGS.items():
