@@ -11,7 +11,7 @@ from semantic_ids.codebook.grid import to_grid, to_wide_grid
 from semantic_ids.codebook.stage import is_integer
 from semantic_ids.codebook.tables import SearchTables, search_tables, wide_search_tables
 from semantic_ids.codebook.vectors import check_vectors, to_float32
-from semantic_ids.codebook.wire import ByteArray, SidArray, bytes_to_sids, symbols_of_digits
+from semantic_ids.codebook.wire import ByteArray, SidArray, bytes_to_sids, compose_digits
 from semantic_ids.errors import InputError
 
 BLOCK_ROWS = 1024
@@ -91,6 +91,6 @@ def _search(P: npt.NDArray[np.floating], codebook: Codebook, tables: SearchTable
     spec = codebook.spec
     if spec.only_digits:
         digits = kernels.search_digits(P, tables, spec.sweeps)
-        return symbols_of_digits(digits, codebook.layout)
+        return compose_digits(digits, codebook.layout)
     symbols: ByteArray = kernels.search_symbols(P, tables, spec.beam, spec.sweeps)
     return symbols

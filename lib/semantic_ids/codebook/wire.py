@@ -1,5 +1,6 @@
 """SIDs on the wire: the inverses between digits, symbols, bytes and SIDs."""
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -135,15 +136,31 @@ def symbols_of_digits(digits: npt.NDArray[Any], layout: Layout) -> ByteArray:
     InputError
         If a digit is not one of its byte's.
     """
-    symbols = np.zeros((len(digits), len(layout)), np.uint8)
-    for j, byte in enumerate(layout):
+    for byte in layout:
         own, allowed = digits[:, byte.rows], DIGITS[byte.kind]
         wrong = ~np.isin(own, allowed)
         if wrong.any():
             raise InputError(f"{byte.kind} digits must be in {allowed}, got {own[wrong][0]}")
-        values = np.searchsorted(allowed, own)
-        symbols[:, j] = values @ len(allowed) ** np.arange(byte.n_digits)
-    return symbols
+    return compose_digits(digits, layout)
+
+
+def compose_digits(digits: npt.NDArray[Any], layout: Layout) -> ByteArray:
+    """Compose digits that are known to be their bytes' own; float32 is exact on such small sums."""
+    weights, offsets = _place_values(layout)
+    return np.asarray(digits.astype(np.float32) @ weights + offsets).astype(np.uint8)
+
+
+@lru_cache(maxsize=16)
+def _place_values(layout: Layout) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Return W (n_digits, width) and o (width,), such that symbols are ``digits W + o``."""
+    weights = np.zeros((sum(byte.n_digits for byte in layout), len(layout)), np.float32)
+    offsets = np.zeros(len(layout), np.float32)
+    for j, byte in enumerate(layout):
+        allowed = DIGITS[byte.kind]
+        places = len(allowed) ** np.arange(byte.n_digits) / (allowed[1] - allowed[0])
+        weights[byte.rows, j] = places
+        offsets[j] = -allowed[0] * places.sum()
+    return weights, offsets
 
 
 def digits_of_symbols(symbols: ByteArray, layout: Layout) -> DigitArray:
