@@ -65,7 +65,7 @@ class Meter:
         self._thread.join()
 
     def _watch(self) -> None:
-        while not self._stop.wait(0.2):
+        while not self._stop.wait(0.5):
             for pid in _tree():
                 kind, mib = _memory(pid)
                 self.peak_mib[kind] = max(self.peak_mib[kind], mib)
