@@ -31,7 +31,8 @@ STRINGS = st.sampled_from(["", "a", "a\0", "é", "z" * 70, "z" * 70 + "🜁"])
 
 @st.composite
 def tables_and_examples(draw):
-    user_ids = draw(st.sampled_from([LONGS, STRINGS]))
+    kind = draw(st.sampled_from([LONGS, STRINGS]))
+    user_ids = st.sampled_from(draw(st.lists(kind, min_size=1, max_size=3)))
     commits = draw(
         st.lists(st.lists(segments(user_ids), min_size=1, max_size=8), min_size=1, max_size=3)
     )
@@ -86,6 +87,30 @@ def test_a_late_segment_is_merged_by_hand(tmp_path):
     before = [moment(0, 5), moment(0, 6), moment(2, 0)]
     assert values(histories.of([7, 7, 7], before=before)) == [[1, 3], [1, 3, 5, 6], [1, 3, 5, 6, 7]]
     assert values(histories.of([7, 7], before=before[:2], newest=1)) == [[3], [6]]
+
+
+def numbered(ds: int, events: list[tuple[int, int, int]]) -> Segment:
+    """Make a segment of (day, tick, SID)."""
+    days, ticks, sids = zip(*events, strict=True)
+    made = segment(day=ds, ticks=ticks, sids=[sid.to_bytes(3, "big") for sid in sids])
+    made.timestamps = list(map(moment, days, ticks))
+    return made
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "merged"),
+    [
+        (numbered(0, [(0, 1, 9)]), numbered(1, [(0, 0, 0), (0, 1, 1)]), [0, 9, 1]),
+        (numbered(0, [(0, 0, 5), (0, 1, 6), (0, 2, 7)]), numbered(0, [(0, 1, 1)]), [5, 6, 1, 7]),
+        (numbered(0, [(0, 1, 9)]), numbered(0, [(0, 1, 1), (0, 2, 2)]), [9, 1, 2]),
+        (numbered(0, [(0, 1, 1)]), numbered(0, [(0, 1, 2)]), [1, 2]),
+    ],
+    ids=["ds", "first_ts", "last_ts", "bytes"],
+)
+def test_events_of_equal_time_are_in_the_order_of_their_segments(tmp_path, one, other, merged):
+    for name, commits in {"a": [[one], [other]], "b": [[other], [one]]}.items():
+        histories = SequenceHistories(write(tmp_path / name, *commits).path)
+        assert values(histories.of([7])) == [merged]
 
 
 def test_segments_with_equal_keys_are_ordered_by_columns_that_are_not_read(tmp_path):

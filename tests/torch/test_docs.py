@@ -1,0 +1,39 @@
+"""The Python of docs/trainers.md runs as it stands."""
+
+import re
+
+import deltalake
+import numpy as np
+import pyarrow as pa
+import pytest
+from sequence_tables import random_segments, write_sequences
+
+from semantic_ids.codebook import CodebookSpec, fit, save_file
+
+pytestmark = [
+    pytest.mark.torch,
+    pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning"),
+]
+
+
+def test_the_examples_of_trainers_md_run(root, tmp_path, monkeypatch):
+    vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
+    codebook = fit(vectors, CodebookSpec([{"ternary": 25}], rounds=0))
+    save_file(codebook, tmp_path / "text.safetensors")
+    segments = random_segments(30, codebook_id=codebook.codebook_id)
+    for segment in segments:
+        segment.sids = [bytes(codebook.width)] * len(segment.sids)
+    write_sequences(tmp_path / "tables" / "sequences", segments)
+    examples = pa.table({"user_id": np.arange(40), "timestamp": [2**48] * 40, "label": [True] * 40})
+    deltalake.write_deltalake(tmp_path / "tables" / "examples", examples)
+    monkeypatch.chdir(tmp_path)
+    blocks = re.findall(
+        r"```python\n(.*?)```", (root / "docs" / "trainers.md").read_text(), re.DOTALL
+    )
+    runnable = [block for block in blocks if "dist." not in block]
+    names: dict = {}
+    for block in runnable:
+        exec(block, names)
+    assert len(runnable) == 3
+    assert names["batch"].histories.lengths.sum() > 0
+    assert names["vectors"].shape[1] == 8
