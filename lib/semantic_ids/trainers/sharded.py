@@ -4,6 +4,8 @@ import dataclasses
 import math
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Generic, Protocol, Self, TypeVar
 
 import torch
@@ -14,7 +16,7 @@ from semantic_ids.errors import InputError
 from semantic_ids.trainers.batch import Position
 from semantic_ids.trainers.decode import Piece
 from semantic_ids.trainers.streams import Turns, deal, shuffle_files
-from semantic_ids.trainers.units import BYTES_PER_READ, Unit, read_unit
+from semantic_ids.trainers.units import BYTES_PER_READ, Unit, read_units
 
 
 class Placed(Protocol):
@@ -162,18 +164,22 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
         return streams, Turns(tuple(math.ceil(n / self.batch_size) for n in rows))
 
     def _read(self, units: Sequence[Unit], *, skip: int) -> Iterator[Piece]:
-        for unit in units:
-            if skip < unit.n_rows:
-                n_batches = max(1, BYTES_PER_READ // (unit.row_bytes * self.batch_size))
-                for rows in read_unit(
-                    unit,
+        for file, group in groupby(units, key=attrgetter("file")):
+            own = list(group)
+            while own and skip >= own[0].n_rows:
+                skip -= own.pop(0).n_rows
+            if own:
+                row_bytes = max(unit.row_bytes for unit in own)
+                n_batches = max(1, BYTES_PER_READ // (row_bytes * self.batch_size))
+                for rows in read_units(
+                    own,
                     self._columns,
                     self._filesystem,
                     skip=skip,
                     rows_per_read=n_batches * self.batch_size,
                 ):
-                    yield Piece(rows, unit.file)
-            skip = max(0, skip - unit.n_rows)
+                    yield Piece(rows, file)
+                skip = 0
 
 
 def check_shares(batch_size: int, *, rank: int, world_size: int) -> None:

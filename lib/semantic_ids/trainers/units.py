@@ -68,23 +68,28 @@ def choose_codebook(known: Collection[str], codebook_id: str | None, path: str) 
     return codebook_id or next(iter(ids), None)
 
 
-def read_unit(
-    unit: Unit,
+def read_units(
+    units: Sequence[Unit],
     columns: Sequence[str],
     filesystem: fs.FileSystem | None,
     *,
     skip: int,
     rows_per_read: int,
 ) -> Iterator[pa.RecordBatch]:
-    """Read a unit's rows after the first `skip`, from 1 to `rows_per_read` at once."""
-    wanted = [*columns, "codebook_id"] if unit.is_mixed else list(columns)
-    with open_file(unit.file, filesystem) as file:
+    """Read the rows of units of one file after the first `skip`, from 1 to `rows_per_read` at once.
+
+    Reads go on over the end of a row group, so that small ones cost no more than large ones.
+    """
+    is_mixed = any(unit.is_mixed for unit in units)
+    wanted = [*columns, "codebook_id"] if is_mixed else list(columns)
+    with open_file(units[0].file, filesystem) as file:
+        row_groups = [unit.row_group for unit in units]
         for read in file.iter_batches(
-            rows_per_read, row_groups=[unit.row_group], columns=wanted, use_threads=False
+            rows_per_read, row_groups=row_groups, columns=wanted, use_threads=False
         ):
             rows = read
-            if unit.is_mixed:
-                is_wanted = pc.equal(read.column("codebook_id"), unit.codebook_id)
+            if is_mixed:
+                is_wanted = pc.equal(read.column("codebook_id"), units[0].codebook_id)
                 rows = read.filter(is_wanted).select(columns)
             if skip < rows.num_rows:
                 yield rows.slice(skip)
@@ -137,7 +142,7 @@ def find_width(units: Iterable[Unit], filesystem: fs.FileSystem | None) -> int |
     """Return the bytes of a SID, from the first segment that has events, or None without one."""
     for unit in units:
         columns = ["n_events", "sids"]
-        for rows in read_unit(unit, columns, filesystem, skip=0, rows_per_read=256):
+        for rows in read_units([unit], columns, filesystem, skip=0, rows_per_read=256):
             n_events = rows.column("n_events").to_numpy(zero_copy_only=False)
             if n_events.any():
                 i = int(n_events.argmax())
