@@ -18,12 +18,22 @@ from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.snapshots import StoredFile
 from semantic_ids.spark.sources import UNVERSIONED, Source
 
-__all__ = ["ALL", "KEY", "SINCE", "inputs_of", "last_build", "new_events", "write_build"]
+__all__ = [
+    "ALL",
+    "COMPACTION",
+    "KEY",
+    "SINCE",
+    "inputs_of",
+    "last_build",
+    "new_events",
+    "write_build",
+]
 
-KEY = "build_sequences"  # of all builds, so that of any two at once one commits
+KEY = "build_sequences"  # of builds and compactions, so that of any two at once one commits
 _TURNS = 20
 ALL = "all"
 SINCE = "since"
+COMPACTION = "compaction"
 
 _RULES = ("tie_break", "event_columns", "missing_items", "buckets", "codebook_id", "events_id")
 
@@ -47,11 +57,16 @@ def last_build(commits: Sequence[Commit], inputs: Mapping[str, Any]) -> Commit |
     scope = inputs["scope"]
     if any(UNVERSIONED in inputs[name].rpartition("@") for name in ("events", "item_sids")):
         return None
-    builds = [commit for commit in commits if commit.key == KEY]
+    builds = _builds(commits)
     if scope not in (ALL, SINCE):
         builds = [build for build in builds if build.inputs["scope"] in (scope, ALL)]
     newest = next(iter(builds), None)
     return newest if newest and newest.inputs == inputs else None
+
+
+def _builds(commits: Sequence[Commit]) -> list[Commit]:
+    found = (commit for commit in commits if commit.key == KEY)
+    return [commit for commit in found if commit.inputs["scope"] != COMPACTION]
 
 
 @dataclass
@@ -107,9 +122,7 @@ def new_events(
 
 def _packed(commits: Sequence[Commit], inputs: Mapping[str, Any]) -> _Packed:
     days: dict[datetime.date, str] = {}
-    for commit in commits:
-        if commit.key != KEY:
-            continue
+    for commit in _builds(commits):
         _require_same_rules(commit.inputs, inputs)
         place, _, version = commit.inputs["events"].rpartition("@")
         if place != inputs["events"].rpartition("@")[0]:
@@ -134,7 +147,7 @@ def _require_same_rules(then: Mapping[str, Any], now: Mapping[str, Any]) -> None
 def write_build(
     output: Output, rows: DataFrame, commit: Commit, *, turn: Turn, newest: int
 ) -> None:
-    """Commit a build; that of a day takes further turns while only other days are built.
+    """Commit a build, in a later turn where what was committed meanwhile does not touch it.
 
     Parameters
     ----------
@@ -149,21 +162,24 @@ def write_build(
     Raises
     ------
     AnotherRunError
-        If another build, or a compaction that a day's build cannot stand, committed meanwhile.
+        If another build that touches the same events, or for a day a compaction, committed.
     """
     scope, spark = commit.inputs["scope"], rows.sparkSession
-    if scope == SINCE:
-        output.append(rows, commit, turn=turn)
-        return
     where = None if scope == ALL else f"ds = '{scope}'"
     for turns_left in reversed(range(_TURNS)):
         try:
-            output.replace(rows, where, commit, turn=turn)
+            if scope == SINCE:
+                output.append(rows, commit, turn=turn)
+            else:
+                output.replace(rows, where, commit, turn=turn)
         except (AnotherRunError, DeltaConcurrentModificationException):
             turn = output.turn(spark, KEY)
             since = [c for c in output.commits(spark) if c.version > newest]
             scopes = {other.inputs.get("scope", ALL) for other in since}
-            if not since or scopes & {ALL, SINCE, scope} or scope == ALL or not turns_left:
+            touching = {ALL, SINCE, COMPACTION, scope}
+            if scope in (ALL, SINCE):
+                touching = scopes - {COMPACTION}
+            if not since or scopes & touching or not turns_left:
                 raise
         else:
             return

@@ -42,7 +42,6 @@ from semantic_ids.spark.sequences import (
     in_file_order,
     pack_events,
     require_vacant_day,
-    unless_taken,
 )
 from semantic_ids.spark.snapshots import keep_listing, read_listing
 from semantic_ids.spark.sources import Source
@@ -223,8 +222,6 @@ class Build:
             ds.alias("ds"),
             F.lit(self.codebook.codebook_id).alias("codebook_id"),
         )
-        if self.config.ds:
-            segments = unless_taken(segments, self.output, self.config.ds)
         return in_file_order(segments, self._dtypes)
 
     def _summary(self, rows: Mapping[str, int], outcome: str) -> RunSummary:

@@ -1,17 +1,20 @@
-"""Many segments of a user to few, in one commit that appends beside it do not disturb."""
+"""Many segments of a user to few, in one commit that loses nothing appended beside it."""
 
+import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
+from delta.exceptions import DeltaConcurrentModificationException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 from semantic_ids.errors import SemanticIdsError
 from semantic_ids.job_configs import CompactSequences
-from semantic_ids.spark.commits import Commit
+from semantic_ids.spark.build_history import COMPACTION, KEY
+from semantic_ids.spark.commits import AnotherRunError, Commit
 from semantic_ids.spark.event_chunks import plan_tasks
 from semantic_ids.spark.merging import MergeRules, merge_segments
 from semantic_ids.spark.runs import RunSummary
@@ -19,7 +22,7 @@ from semantic_ids.spark.sequences import SequencesTable, blob_settings, bucket_o
 
 __all__ = ["Compaction"]
 
-_KEY = "compact_sequences"
+_TURNS = 5
 _SEED = 5  # of the hash that spreads a bucket's users; the one without a seed chose the bucket
 _NOTHING = {"in": 0, "out": 0, "segments": 0}
 
@@ -40,8 +43,8 @@ class _Plan:
 class Compaction:
     """What a run merges: the segments of each user and codebook in a range of ds, into its last.
 
-    What is read and what is replaced are the same files, because the transaction that writes
-    chooses both: segments that are appended after it began are in neither.
+    Delta removes what stands in the range when the write begins, which may be more than was read
+    before. So compactions take turns with builds: one during which a build commits starts again.
     """
 
     spark: SparkSession
@@ -55,26 +58,36 @@ class Compaction:
         ------
         InputError
             If a segment's blobs differ in length; nothing is written then.
+        AnotherRunError
+            If builds committed during each of the attempts.
         SemanticIdsError
             If the table then holds another number of events than it must.
         """
+        for _ in range(_TURNS - 1):
+            with contextlib.suppress(AnotherRunError, DeltaConcurrentModificationException):
+                return self._attempt(run_id)
+        return self._attempt(run_id)
+
+    def _attempt(self, run_id: str) -> RunSummary:
         output, inputs = self.table.output, self._inputs()
+        turn = output.turn(self.spark, KEY)
         newest = next(output.commits(self.spark), None)
-        if newest and newest.key == _KEY and newest.inputs == inputs:
+        if newest and newest.inputs == inputs:
             return _summary(newest.rows, "nothing to do, nothing was written since the last run")
         plan = self._plan()
         if plan is None:
             return _summary(_NOTHING, "nothing to do, there are no segments")
         if plan.is_tidy:
             return _summary(plan.rows, "nothing to do, each user's segments are merged")
-        commit = Commit(_KEY, inputs, plan.rows, run_id=run_id)
+        commit = Commit(KEY, inputs, plan.rows, run_id=run_id)
         with blob_settings(self.spark):
-            output.rearrange(self._merged(plan), plan.where, commit)
+            output.rearrange(self._merged(plan), plan.where, commit, turn=turn)
         rows = self._check(plan, output.version_of(self.spark, commit))
         return _summary(rows, f"merged into {rows['segments']:,} segments of ds={plan.last}")
 
     def _inputs(self) -> dict[str, Any]:
-        return self.config.model_dump(mode="json", exclude={"runs", "sequences"})
+        options = self.config.model_dump(mode="json", exclude={"runs", "sequences"})
+        return options | {"scope": COMPACTION}
 
     def _range(self) -> Column:
         first, last = self.config.first_ds, self.config.last_ds
@@ -138,7 +151,7 @@ class Compaction:
         return [row.asDict() for row in counted.collect()]
 
     def _merged(self, plan: _Plan) -> DataFrame:
-        """Read, merge and lay out; nothing is computed before the writing transaction has begun."""
+        """Read, merge and lay out."""
         blobs = ["sids", "timestamps", *self.table.dtypes]
         tasks = self.spark.createDataFrame(
             plan.tasks, "codebook_id string, bucket int, first int, n int"

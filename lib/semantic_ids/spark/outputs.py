@@ -176,14 +176,16 @@ class Output:
         """
         self._save(rows.sparkSession, self._overwriting(rows, where), commit, turn)
 
-    def rearrange(self, rows: DataFrame, where: str, commit: Commit) -> None:
+    def rearrange(self, rows: DataFrame, where: str, commit: Commit, *, turn: Turn) -> None:
         """Put rows that say the same in place of those that meet a condition, in one commit.
 
-        Delta then takes the commit beside appends to the same partitions: what is appended after
-        the write began stays.
+        Raises
+        ------
+        AnotherRunError
+            If another run used the turn.
         """
         writer = self._overwriting(rows, where).option("dataChange", "false")
-        self._save(rows.sparkSession, writer, commit, None)
+        self._save(rows.sparkSession, writer, commit, turn)
 
     def _overwriting(self, rows: DataFrame, where: str | None) -> DataFrameWriter:
         writer = self._writer(rows, "overwrite").option("partitionOverwriteMode", "static")

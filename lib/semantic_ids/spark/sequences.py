@@ -38,7 +38,6 @@ __all__ = [
     "pack_events",
     "require_vacant_day",
     "sequences_output",
-    "unless_taken",
 ]
 
 _SETTINGS = {
@@ -219,18 +218,10 @@ def require_vacant_day(spark: SparkSession, output: Output, day: datetime.date) 
         return
     in_the_way = output.read(spark).where(_in_the_way(day)).select("ds").head(1)
     if in_the_way:
-        raise TableError(f"{_refusal(output, day)} (ds={in_the_way[0]['ds']})")
-
-
-def unless_taken(segments: DataFrame, output: Output, day: datetime.date) -> DataFrame:
-    """Give segments that cannot be written where `require_vacant_day` would refuse the day.
-
-    The look belongs to the transaction that writes: it sees what that replaces, and a compaction
-    that commits meanwhile conflicts with it.
-    """
-    found = output.read(segments.sparkSession).where(_in_the_way(day)).agg(F.count("*").alias("n"))
-    refused = F.when(F.col("n") > 0, F.raise_error(F.lit(_refusal(output, day))))
-    return segments.crossJoin(F.broadcast(found.where(refused.isNull()))).drop("n")
+        raise TableError(
+            f"ds: events of {day} may stand in segments of several days (ds={in_the_way[0]['ds']}) "
+            f"in {output.table}; leave ds out to rebuild the whole table"
+        )
 
 
 def _in_the_way(day: datetime.date) -> Column:
@@ -240,10 +231,3 @@ def _in_the_way(day: datetime.date) -> Column:
     reaches_in = ~of_day & (F.col("first_ts") < after) & (F.col("last_ts") >= start)
     reaches_out = of_day & ((F.col("first_ts") < start) | (F.col("last_ts") >= after))
     return reaches_in | reaches_out
-
-
-def _refusal(output: Output, day: datetime.date) -> str:
-    return (
-        f"ds: events of {day} may stand in segments of several days in {output.table}; "
-        "leave ds out to rebuild the whole table"
-    )
