@@ -14,6 +14,7 @@ from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
 from semantic_ids.job_configs import (
     AuditFootprint,
     BuildSequences,
+    CompactSequences,
     FitCodebook,
     QuantizeItems,
     SwitchRelease,
@@ -22,6 +23,7 @@ from semantic_ids.job_configs import (
 JOBS = {
     "audit_footprint": AuditFootprint,
     "build_sequences": BuildSequences,
+    "compact_sequences": CompactSequences,
     "fit_codebook": FitCodebook,
     "quantize_items": QuantizeItems,
     "switch_release": SwitchRelease,
