@@ -5,7 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from delta.exceptions import DeltaConcurrentModificationException
+from delta.exceptions import (
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+)
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
@@ -30,6 +35,13 @@ __all__ = [
 ]
 
 KEY = "build_sequences"  # of builds and compactions, so that of any two at once one commits
+LOST_TURNS = (
+    AnotherRunError,
+    ConcurrentAppendException,
+    ConcurrentDeleteDeleteException,
+    ConcurrentDeleteReadException,
+    ConcurrentTransactionException,
+)
 _TURNS = 20
 ALL = "all"
 SINCE = "since"
@@ -172,7 +184,7 @@ def write_build(
                 output.append(rows, commit, turn=turn)
             else:
                 output.replace(rows, where, commit, turn=turn)
-        except (AnotherRunError, DeltaConcurrentModificationException):
+        except LOST_TURNS:
             turn = output.turn(spark, KEY)
             since = [c for c in output.commits(spark) if c.version > newest]
             scopes = {other.inputs.get("scope", ALL) for other in since}

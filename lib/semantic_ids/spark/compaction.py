@@ -6,15 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
-from delta.exceptions import DeltaConcurrentModificationException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 from semantic_ids.errors import SemanticIdsError
 from semantic_ids.job_configs import CompactSequences
-from semantic_ids.spark.build_history import COMPACTION, KEY
-from semantic_ids.spark.commits import AnotherRunError, Commit
+from semantic_ids.spark.build_history import COMPACTION, KEY, LOST_TURNS
+from semantic_ids.spark.commits import Commit
 from semantic_ids.spark.event_chunks import plan_tasks
 from semantic_ids.spark.merging import MergeRules, merge_segments
 from semantic_ids.spark.runs import RunSummary
@@ -64,7 +63,7 @@ class Compaction:
             If the table then holds another number of events than it must.
         """
         for _ in range(_TURNS - 1):
-            with contextlib.suppress(AnotherRunError, DeltaConcurrentModificationException):
+            with contextlib.suppress(*LOST_TURNS):
                 return self._attempt(run_id)
         return self._attempt(run_id)
 
