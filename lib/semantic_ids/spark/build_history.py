@@ -27,6 +27,7 @@ __all__ = [
     "ALL",
     "COMPACTION",
     "KEY",
+    "LOST_TURNS",
     "SINCE",
     "inputs_of",
     "last_build",
