@@ -19,7 +19,7 @@ from pyarrow import fs
 from sequence_tables import Segment, to_arrow, write_sequences
 
 from semantic_ids.errors import InputError, ShapeError, TableError
-from semantic_ids.trainers import SequenceDataset, SequenceHistories
+from semantic_ids.trainers import SequenceDataset, SequenceHistories, random_access
 from semantic_ids.trainers.lookup import buckets_of
 from semantic_ids.trainers.point_in_time import first_not_before
 
@@ -108,14 +108,14 @@ def numbered(ds: int, events: list[tuple[int, int, int]]) -> Segment:
     ids=["ds", "first_ts", "last_ts", "bytes"],
 )
 def test_events_of_equal_time_are_in_the_order_of_their_segments(tmp_path, one, other, merged):
-    for name, commits in {"a": [[one], [other]], "b": [[other], [one]]}.items():
-        histories = SequenceHistories(write(tmp_path / name, *commits).path)
+    for name, rows_of_file in {"a": [one, other], "b": [other, one]}.items():
+        histories = SequenceHistories(write(tmp_path / name, rows_of_file).path)
         assert values(histories.of([7])) == [merged]
 
 
 def test_segments_with_equal_keys_are_ordered_by_columns_that_are_not_read(tmp_path):
     twins = [segment(ticks=(1, 1), sids=[b"aaa", b"bbb"], quantity=q) for q in ([2, 0], [1, 9])]
-    path = write(tmp_path / "t", [twins[0]], [twins[1]]).path
+    path = write(tmp_path / "t", twins).path
     for columns in (None, [], ["timestamps"]):
         batch = SequenceHistories(path, columns=columns, values="bytes").of([7], newest=3)
         assert bytes(batch.values.flatten().tolist()) == b"bbbaaabbb"
@@ -128,6 +128,8 @@ def test_unknown_users_and_early_moments_have_no_events(tmp_path):
     assert batch.offsets.tolist() == [0, 0, 0, 1, 1]
     assert batch.user_ids.tolist() == [8, 7, 7, -1]
     assert batch.position is None
+    assert histories.of([7], before=[START + 1]).lengths.tolist() == [1]
+    assert histories.of([7], before=[START]).lengths.tolist() == [0]
     empty = histories.of([], before=[])
     assert empty.offsets.tolist() == [0]
     assert empty.values.shape == (0,)
@@ -153,6 +155,15 @@ def test_only_the_files_of_the_users_buckets_and_days_are_opened(tmp_path):
     assert len(histories.of([7], before=[moment(2, 0)]).values) == 2
     with pytest.raises(TableError, match="must be a sound Parquet file"):
         histories.of([7])
+
+
+def test_a_row_group_may_take_several_reads(tmp_path, monkeypatch):
+    table = [segment(user, ticks=(0, 1)) for user in range(30)]
+    histories = SequenceHistories(write(tmp_path / "t", table, row_group_size=100).path)
+    expected = rows(histories.of(range(-1, 31)))
+    assert [len(events) for events in expected] == [0, *[2] * 30, 0]
+    monkeypatch.setattr(random_access, "BYTES_PER_READ", 1)
+    assert rows(histories.of(range(-1, 31))) == expected
 
 
 def test_users_come_as_tensors_arrays_and_lists(tmp_path):
