@@ -13,10 +13,11 @@ from semantic_ids.codebook import CodebookSpec, encode, fit, sids_to_bytes
 from semantic_ids.config import load_config
 from semantic_ids.errors import ConfigError, TableError
 from semantic_ids.job_configs import AuditFootprint, BuildSequences
+from semantic_ids.spark.builds import Build
 from semantic_ids.spark.footprint import audit_footprint
 from semantic_ids.spark.footprint_inputs import open_inputs
 from semantic_ids.spark.footprint_sizes import active_files, measure_table
-from semantic_ids.spark.sequences import build_segments, sequences_output
+from semantic_ids.spark.sequences import sequences_output
 from semantic_ids.spark.sources import Source, open_source
 
 pytestmark = pytest.mark.spark
@@ -55,7 +56,7 @@ def write_sequences(spark, folder, codebook):
     events, item_sids = (open_source(spark, n, paths[n]) for n in ("events", "item_sids"))
     user_id = events.type_of("user_id")
     output = sequences_output(config.sequences, user_id, dtypes={"quantity": "<i4"}, buckets=3)
-    build_segments(config, events, item_sids, codebook=codebook, output=output)
+    Build(config, events, item_sids, codebook, output).run("run-1")
 
 
 def audit(spark, report, **values):
