@@ -40,7 +40,7 @@ test: setup
 	@$(JAVA); $(BIN)/python -m pytest
 
 faults: setup
-	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults
+	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults tests/spark
 
 check: lint
 	@$(BIN)/python -m pytest -m "not spark" -q
