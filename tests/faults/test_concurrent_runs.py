@@ -4,12 +4,10 @@ import pytest
 from harness import finish
 from world import World
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.every_fault]
 
 
-@pytest.mark.parametrize(
-    "job", ["quantize_items", pytest.param("build_sequences", marks=pytest.mark.every_fault)]
-)
+@pytest.mark.parametrize("job", ["quantize_items", "build_sequences"])
 def test_two_runs_at_once_write_what_one_writes(world: World, job: str) -> None:
     processes = [world.submit.start(job, *world.overrides(job)) for _ in range(2)]
     ends = [finish(process) for process in processes]

@@ -3,20 +3,17 @@
 import pytest
 from world import World
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.every_fault]
 
 
-@pytest.mark.parametrize("when", ["before", pytest.param("after", marks=pytest.mark.every_fault)])
-@pytest.mark.parametrize(
-    "job", ["quantize_items", pytest.param("build_sequences", marks=pytest.mark.every_fault)]
-)
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("job", ["quantize_items", "build_sequences"])
 def test_a_job_killed_at_a_write_and_run_again_is_as_one_clean_run(
-    world: World, job: str, when: str, pytestconfig: pytest.Config
+    world: World, job: str, when: str
 ) -> None:
     n_writes = world.submit.writes(job, *world.overrides(job))
     world.check(job)
-    every = pytestconfig.getoption("every_fault")
-    for number in range(1, n_writes + 1) if every else [n_writes // 2 + 1]:
+    for number in range(1, n_writes + 1):
         world.reset()
         world.submit.kill_at(f"{when}:{number}", job, *world.overrides(job))
         finished = world.run(job)

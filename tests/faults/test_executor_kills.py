@@ -8,9 +8,9 @@ import pytest
 from harness import finish, kill_executor
 from world import World
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.every_fault]
 
-JOBS = [pytest.param("quantize_items", marks=pytest.mark.every_fault), "build_sequences"]
+JOBS = ["quantize_items", "build_sequences"]
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import subprocess
 import pytest
 from world import World
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.every_fault]
 
 SCRIPT = """
 set -eu
@@ -27,7 +27,7 @@ cp -a "$table" "$table.after"
     ("job", "table"),
     [
         ("build_sequences", "sequences"),
-        pytest.param("quantize_items", "item_sids", marks=pytest.mark.every_fault),
+        ("quantize_items", "item_sids"),
     ],
 )
 def test_a_full_disk_is_one_sentence_and_the_next_run_is_whole(

@@ -122,7 +122,7 @@ def run_history(spark, place, codebook, *, kind, deletions, seed, n_steps):
 
 @pytest.mark.parametrize(
     ("kind", "deletions", "seed"),
-    [("feed", "keep", 1), ("deletion vectors", "remove", 2), ("files", "remove", 3)],
+    [("feed", "keep", 1), ("files", "remove", 3)],
 )
 def test_runs_on_what_changed_leave_what_one_run_on_all_leaves(
     spark, place, codebook, kind, deletions, seed
@@ -174,6 +174,7 @@ def _sql(properties):
     return ", ".join(f"'{key}' = '{value}'" for key, value in properties.items())
 
 
+@pytest.mark.every_fault
 def test_vacuumed_versions_are_made_up_for_by_a_run_on_all(spark, world, spark_conf):
     world.write(some_rows(np.random.default_rng(0), 0, 40), n_files=8, properties=FEED)
     world.run()
@@ -188,6 +189,7 @@ def test_vacuumed_versions_are_made_up_for_by_a_run_on_all(spark, world, spark_c
     world.check()
 
 
+@pytest.mark.every_fault
 def test_what_cannot_be_compared_is_read_as_a_whole(spark, world):
     rng = np.random.default_rng(0)
     assert "because item_sids has no run of this codebook that still stands" in _first(world, rng)
@@ -208,6 +210,7 @@ def _first(world, rng):
     return world.run()
 
 
+@pytest.mark.every_fault
 def test_many_moves_are_written_in_order(spark, world):
     rng = np.random.default_rng(0)
     world.write(some_rows(rng, 0, 100), properties=FEED)

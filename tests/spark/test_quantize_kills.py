@@ -72,6 +72,10 @@ def kill_and_run_again(monkeypatch, world, number):
 
 def test_a_run_killed_between_its_commits_is_made_good_by_the_next(monkeypatch, world):
     assert "only changes since" in kill_and_run_again(monkeypatch, world, 1)
+
+
+@pytest.mark.every_fault
+def test_a_run_killed_after_its_first_commits_says_how_the_next_makes_it_good(monkeypatch, world):
     assert "all rows read, " in kill_and_run_again(monkeypatch, world, 2)
     said = kill_and_run_again(monkeypatch, world, 3)
     assert said.endswith("nothing to do, this version has its SIDs; sid_items put in step with it")
@@ -86,6 +90,7 @@ def test_a_run_killed_at_any_commit_is_made_good_by_the_next(monkeypatch, world,
     world.check()
 
 
+@pytest.mark.every_fault
 def test_rejects_left_ahead_are_put_back_where_the_source_went_back(spark, monkeypatch, world):
     change(world, 1)
     with monkeypatch.context() as patch:
