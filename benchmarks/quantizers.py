@@ -29,7 +29,7 @@ from _record import record
 
 Result = dict[str, Any]
 
-FEW = r"fast|balanced|faithful|faithful, greedy|faiss RQ, beam 5(, refined)?|faiss PQ"
+FEW = r"fast|balanced|faithful|faiss RQ, beam 5(, refined)?|faiss PQ"
 SMALL = r"fast|binary|\d centroid.*|balanced|faithful|faiss RQ, beam [15]|faiss PQ|k-means.*"
 ROWS = r"fast|balanced|faithful|faiss RQ, beam [15]"
 GEMMS = {"fast": 5, "faithful": 256}  # rows of basis in a byte

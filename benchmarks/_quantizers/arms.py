@@ -14,7 +14,6 @@ from semantic_ids.codebook import Codebook, CodebookSpec, decode, encode, fit
 Rows = np.ndarray
 K = 256
 FULL = {"centroids": K}
-GREEDY = {"beam": 1, "sweeps": 0}
 
 
 class Quantizer(NamedTuple):
@@ -37,10 +36,8 @@ def arms(bits: int) -> list[Arm]:
         ours("fast", CodebookSpec.preset("fast", bits)),
         ours("binary", CodebookSpec([{"binary": bits - 1}])),
         *mixtures(n_bytes),
-        ours("balanced", CodebookSpec.preset("balanced", bits)),
-        ours("balanced, greedy", CodebookSpec.preset("balanced", bits, **GREEDY)),
         ours("centroids [16, 16]", CodebookSpec([{"centroids": [16, 16]}] * n_bytes)),
-        ours("faithful, greedy", CodebookSpec.preset("faithful", bits, **GREEDY)),
+        ours("balanced", CodebookSpec.preset("balanced", bits)),
         ours("faithful", CodebookSpec.preset("faithful", bits), beams=(16,)),
         *(residual_quantizer(beam) for beam in (1, 5, 16)),
         residual_quantizer(5, refine=True),

@@ -117,14 +117,14 @@ class CodebookSpec:
     def preset(cls, name: str, bits: int = 40, **options: int) -> "CodebookSpec":
         """Choose stages for a SID of at most `bits` bits, a multiple of 8 from 8 to 64.
 
-        ``fast`` is ternary digits, ``faithful`` is bytes of centroids, and ``balanced`` is one half
-        of the bytes of each, the centroids first.
+        ``fast`` is ternary digits, ``faithful`` is bytes of centroids, and ``balanced`` is the same
+        bytes encoded greedily.
         """
         check_name(name, PRESETS, what="preset")
         if not is_integer(bits) or bits not in range(8, 65, 8):
             raise SpecError(f"bits must be a multiple of 8 from 8 to 64, got {bits!r}")
         width = bits // 8
-        n_centroids = {"fast": 0, "balanced": (width + 1) // 2, "faithful": width}[name]
-        n_digits = 5 * (width - n_centroids) - (1 if n_centroids == 0 and width == 8 else 0)
-        digits = [{"ternary": n_digits}] if n_digits else []
-        return cls([{"centroids": 256}] * n_centroids + digits, **options)
+        if name == "fast":
+            return cls([{"ternary": 5 * width - (1 if width == 8 else 0)}], **options)
+        greedy = {"beam": 1, "sweeps": 0} if name == "balanced" else {}
+        return cls([{"centroids": 256}] * width, **(greedy | options))

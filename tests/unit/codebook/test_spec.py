@@ -55,13 +55,20 @@ def test_a_wrong_spec_is_refused_in_one_sentence(options, message):
 def test_a_preset_fills_its_bits():
     for name, expected in {
         "fast": [{"ternary": 39}],
-        "balanced": [{"centroids": 256}] * 4 + [{"ternary": 20}],
+        "balanced": [{"centroids": 256}] * 8,
         "faithful": [{"centroids": 256}] * 8,
     }.items():
         spec = CodebookSpec.from_dict({"preset": name, "bits": 64})
         assert spec.to_dict()["stages"] == expected
         for bits in range(8, 72, 8):
             assert len(CodebookSpec.preset(name, bits).layout) == bits // 8
+
+
+def test_balanced_is_faithful_encoded_greedily():
+    balanced, faithful = (CodebookSpec.preset(name, 40) for name in ("balanced", "faithful"))
+    assert (balanced.beam, balanced.sweeps) == (1, 0)
+    assert balanced.stages == faithful.stages
+    assert CodebookSpec.preset("balanced", 40, sweeps=2).sweeps == 2
 
 
 def test_digits_fill_bytes_five_and_eight_at_a_time():
