@@ -2,6 +2,7 @@
 
 import datetime
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -22,6 +23,12 @@ def record(name: str, results: Any) -> dict[str, Any]:
         "cpus": os.cpu_count(),
         "results": results,
     }
+
+
+def write_record(path: Path, name: str, results: Any) -> None:
+    """Write a record as JSON, in a folder that is made if need be."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(record(name, results), indent=1) + "\n")
 
 
 def _git(*command: str) -> str:

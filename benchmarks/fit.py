@@ -10,7 +10,6 @@ Linux only. Prints Markdown, writes JSON.
 """
 
 import argparse
-import json
 import multiprocessing
 import tempfile
 import threading
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _record import record
+from _record import write_record
 
 from semantic_ids.codebook import CodebookSpec, decode, encode, fit, relative_error
 
@@ -56,9 +55,7 @@ def main() -> None:
                         f"| {measured['peak_mib']:.0f} | {measured['held_out']:.4f} |",
                         flush=True,
                     )
-    arguments.output.parent.mkdir(parents=True, exist_ok=True)
-    report = record("fit", {"dim": arguments.dim, "fits": results})
-    arguments.output.write_text(json.dumps(report, indent=1))
+    write_record(arguments.output, "fit", {"dim": arguments.dim, "fits": results})
 
 
 def write_rows(path: Path, n: int, dim: int) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from _record import record
+from _record import write_record
 from _spark import Meter, local_session
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -242,8 +242,7 @@ def main() -> None:
     finally:
         spark.stop()
         shutil.rmtree(folder)
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(json.dumps(record("layout", results), indent=2))
+    write_record(options.output, "layout", results)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,6 @@ run costs before its first row (plans, commits) from what each row more costs.
 
 import argparse
 import importlib.util
-import json
 import shutil
 import sys
 import tempfile
@@ -27,7 +26,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _record import record
+from _record import write_record
 from _spark import ROOT, Meter, local_session
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import LongType
@@ -256,9 +255,7 @@ def main() -> None:
         results = compare(spark, codebook, real, options)
     spark.stop()
     setting = {k: str(v) for k, v in vars(options).items() if k != "out"}
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    report = record("quantize", {"setting": setting, "measured": results})
-    options.out.write_text(json.dumps(report, indent=1) + "\n")
+    write_record(options.out, "quantize", {"setting": setting, "measured": results})
 
 
 if __name__ == "__main__":

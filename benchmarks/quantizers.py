@@ -25,7 +25,7 @@ from _quantizers.bounds import gaussian_bound, variances_of
 from _quantizers.data import SETS, generated, load, split
 from _quantizers.measure import gemm, measure, one_thread
 from _quantizers.plot import plot
-from _record import record
+from _record import write_record
 
 Result = dict[str, Any]
 
@@ -45,18 +45,16 @@ def main() -> None:
     for result in studies[options.study](options):
         results.append(result)
         print(line(result), flush=True)
-        write(output, options, results)  # each time, so that a long run may be stopped
+        keep(output, options, results)  # each time, so that a long run may be stopped
     if options.plot:
         others = [json.loads(path.read_text())["results"]["measured"] for path in options.beside]
         plot(sum(others, results), options.plot)
 
 
-def write(output: Path, options: argparse.Namespace, results: list[Result]) -> None:
+def keep(output: Path, options: argparse.Namespace, results: list[Result]) -> None:
     peers = {name: version(name) for name in ("faiss-cpu", "scikit-learn", "torch")}
     setting = {key: str(value) for key, value in vars(options).items()}
-    report = record("quantizers", {"setting": setting, "peers": peers, "measured": results})
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(report, indent=1) + "\n")
+    write_record(output, "quantizers", {"setting": setting, "peers": peers, "measured": results})
 
 
 def parse() -> argparse.Namespace:

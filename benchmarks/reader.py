@@ -15,7 +15,6 @@ on a busy machine.
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
-from _record import record
+from _record import write_record
 from _sequences_table import START, write_table
 from torch.utils.data import DataLoader
 
@@ -217,8 +216,7 @@ def main() -> None:
         write_table(path, options)
         rows = measure(path, options)
     setting = {k: v for k, v in vars(options).items() if k != "output"}
-    output.parent.mkdir(exist_ok=True)
-    output.write_text(json.dumps(record("reader", {"setting": setting, "rows": rows}), indent=2))
+    write_record(output, "reader", {"setting": setting, "rows": rows})
     sys.stdout.write(to_markdown(rows))
 
 

@@ -7,12 +7,11 @@ Memory is anonymous memory: the sample itself is a file that the kernel keeps or
 """
 
 import argparse
-import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from _record import record
+from _record import write_record
 from _spark import ROOT, Meter, local_session
 from quantize import generate, real_vectors
 
@@ -56,8 +55,7 @@ def main() -> None:
             flush=True,
         )
     spark.stop()
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(json.dumps(record("sample", results), indent=1) + "\n")
+    write_record(options.out, "sample", results)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the process grew by while building. Prints Markdown, writes JSON.
 
 import argparse
 import ctypes
-import json
 import multiprocessing
 import os
 from collections.abc import Callable
@@ -23,7 +22,7 @@ import faiss
 import numpy as np
 from _quantizers.data import generated
 from _quantizers.measure import one_thread, timed
-from _record import record
+from _record import write_record
 
 from semantic_ids.codebook import (
     Codebook,
@@ -63,11 +62,9 @@ def main() -> None:
     check_agreement(results)
     setting = {key: value for key, value in vars(options).items() if key != "output"}
     peers = {"faiss-cpu": version("faiss-cpu")}
-    text = json.dumps(
-        record("search", {"setting": setting, "peers": peers, "measured": results}), indent=1
+    write_record(
+        options.output, "search", {"setting": setting, "peers": peers, "measured": results}
     )
-    options.output.parent.mkdir(parents=True, exist_ok=True)
-    options.output.write_text(text + "\n")
 
 
 def parse() -> argparse.Namespace:

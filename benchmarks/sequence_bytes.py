@@ -10,7 +10,6 @@ the user's previous one, which is what any code of the stream can at best reach 
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import time
@@ -21,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from _record import record
+from _record import write_record
 
 from semantic_ids.codebook import CodebookSpec, encode, fit, sids_to_bytes
 from semantic_ids.spark.footprint_arms import prefix_ids
@@ -197,8 +196,7 @@ def main() -> None:
         "in_memory_with_timestamps",
     ):
         sys.stdout.write(f"| {key} | {' | '.join(f'{r[key]:.2f}' for r in results.values())} |\n")
-    options.output.parent.mkdir(exist_ok=True)
-    options.output.write_text(json.dumps(record("sequence_bytes", results), indent=2) + "\n")
+    write_record(options.output, "sequence_bytes", results)
 
 
 if __name__ == "__main__":

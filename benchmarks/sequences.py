@@ -15,7 +15,6 @@ memory   one user with all events, and as many users with one event each
 """
 
 import argparse
-import json
 import sys
 import tempfile
 import uuid
@@ -28,7 +27,7 @@ import deltalake
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from _record import record
+from _record import write_record
 from _spark import ROOT, Meter, local_session
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -285,9 +284,7 @@ def main() -> None:
         sys.stdout.flush()
     spark.stop()
     setting = {k: v for k, v in vars(options).items() if k not in ("output", "measures")}
-    options.output.parent.mkdir(exist_ok=True)
-    text = json.dumps(record("sequences", {"setting": setting} | results), indent=2)
-    options.output.write_text(text + "\n")
+    write_record(options.output, "sequences", {"setting": setting} | results)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import BuildSequences
 from semantic_ids.spark.builds import Build
 from semantic_ids.spark.codebooks import open_codebook
-from semantic_ids.spark.events import event_dtypes, select_events, sids_of_codebook
+from semantic_ids.spark.events import event_dtypes, select_events
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sequences import sequences_output
 from semantic_ids.spark.sources import open_source
@@ -33,7 +33,6 @@ def prepare(spark: SparkSession, config: BuildSequences) -> Plan:
     sequences = sequences_output(config.sequences, user_id, dtypes=dtypes, buckets=config.buckets)
     sequences.check(spark)
     select_events(events, day=config.ds, dtypes=dtypes, tie_break=config.tie_break)
-    sids_of_codebook(item_sids, codebook.codebook_id, item_id=id_type(events, "item_id"))
     build = Build(config, events, item_sids, codebook, sequences)
     build.check()
     which = config.ds or ("what is new" if config.since else "all days")

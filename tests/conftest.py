@@ -1,6 +1,7 @@
 """Fixtures: one Spark session for all tests, opened when the first test asks for it."""
 
 import os
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,18 @@ def data() -> Path:
 def _profile(name: str) -> dict[str, str]:
     lines = (ROOT / "conf" / "spark" / f"{name}.conf").read_text().splitlines()
     return dict(line.split(None, 1) for line in lines if line.strip() and not line.startswith("#"))
+
+
+@pytest.fixture
+def clean_work_folder() -> Iterator[None]:
+    """Remove what local-cluster leaves beside the installed pyspark."""
+    import pyspark
+
+    work = Path(pyspark.__file__).parent / "work"
+    stood = set(work.iterdir()) if work.exists() else set()
+    yield
+    for folder in set(work.iterdir()) - stood if work.exists() else ():
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Two runs of one job start together: one wins, the other stops or has no effect."""
 
 import pytest
-from harness import finish
+from submit import finish
 from world import World
 
 pytestmark = [pytest.mark.spark, pytest.mark.every_fault]

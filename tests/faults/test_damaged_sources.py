@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 import pytest
 from delta.tables import DeltaTable
+from pyspark.sql import DataFrame
 from world import World
 
 pytestmark = pytest.mark.spark
@@ -30,6 +31,11 @@ def _damage_middle(file: Path) -> None:
 
 def _truncate(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1000])
+
+
+def _overwrite_items(world: World, rows: DataFrame) -> None:
+    writer = rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+    writer.save(world.table("items"))
 
 
 @pytest.mark.parametrize("damage", [_damage_middle, _truncate])
@@ -54,9 +60,7 @@ def test_a_damaged_file_is_named_and_costs_nothing(
 
 def test_a_source_that_lost_its_embedding_column_is_refused(world: World) -> None:
     rows = world.rows("items").withColumnRenamed("label_embedding", "text_embedding")
-    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
-        world.table("items")
-    )
+    _overwrite_items(world, rows)
     finished = world.run_here("quantize_items")
     assert finished.code == 2
     assert "no column 'label_embedding'; did you mean 'text_embedding'" in finished.sentence
@@ -64,9 +68,7 @@ def test_a_source_that_lost_its_embedding_column_is_refused(world: World) -> Non
 
 def test_a_source_whose_embeddings_became_texts_is_refused(world: World) -> None:
     rows = world.rows("items").selectExpr("item_id", "'none' as label_embedding")
-    rows.write.format("delta").mode("overwrite").option("overwriteSchema", "true").save(
-        world.table("items")
-    )
+    _overwrite_items(world, rows)
     finished = world.run_here("quantize_items")
     assert finished.code == 2
     assert "label_embedding" in finished.sentence

@@ -1,28 +1,12 @@
 """An executor dies by signal 9 in the middle of a job; the job goes on and loses nothing."""
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
-from harness import finish, kill_executor
+from submit import finish, kill_executor
 from world import World
 
 pytestmark = [pytest.mark.spark, pytest.mark.every_fault]
 
 JOBS = ["quantize_items", "build_sequences"]
-
-
-@pytest.fixture
-def clean_work_folder() -> Iterator[None]:
-    """Remove what local-cluster leaves beside the installed pyspark."""
-    import pyspark
-
-    work = Path(pyspark.__file__).parent / "work"
-    stood = set(work.iterdir()) if work.exists() else set()
-    yield
-    for folder in set(work.iterdir()) - stood if work.exists() else ():
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.parametrize("job", JOBS)

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from delta.tables import DeltaTable
-from harness import Finished, Submit
+from submit import Finished, Submit
 
 from semantic_ids import job_configs
 from semantic_ids.cli import run_job

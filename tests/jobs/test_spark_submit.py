@@ -1,10 +1,7 @@
 """The jobs as their users run them: spark-submit, real data, killed and run again."""
 
 import os
-import shutil
-import signal
 import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -14,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from submit import Submit
 
 from semantic_ids.codebook import encode, load
 
@@ -26,10 +24,11 @@ class Shop:
     """A folder of tables on x_wines: BIGINT ids, two collections, one chosen by configuration."""
 
     def __init__(self, root: Path, folder: Path, data: Path) -> None:
-        self.root, self.folder, self.data = root, folder, data
+        self.folder, self.data = folder, data
+        self.submit = Submit(root, folder, deadline_s=DEADLINE_S)
 
-    def command(self, job: str, *more: str) -> list[str]:
-        overrides = {
+    def overrides(self, job: str) -> list[str]:
+        own = {
             "fit_codebook": [
                 f"embeddings={self.data}/x_wines/items.parquet",
                 "collection=label_embedding",
@@ -52,39 +51,15 @@ class Shop:
             ],
         }[job]
         tables = [f"codebooks={self.folder}/codebooks", f"runs={self.folder}/runs"]
-        script = str(self.root / "spark-submit.sh")
-        config = str(self.root / "conf" / f"{job}.yaml")
-        return [script, job, "--config", config, *overrides, *tables, *more]
+        return [*own, *tables]
 
     def run(self, job: str, *more: str, **environment: str) -> str:
-        finished = subprocess.run(
-            self.command(job, *more),
-            env=os.environ | environment,
-            capture_output=True,
-            text=True,
-            timeout=DEADLINE_S,
-            check=False,
-            cwd=self.folder,
-        )
-        assert finished.returncode == 0, finished.stderr
-        return finished.stdout
+        finished = self.submit.run(job, *self.overrides(job), *more, **environment)
+        assert finished.code == 0, finished.said
+        return finished.said
 
     def kill(self, job: str, when: Callable[[], bool]) -> None:
-        """Start a job and kill all its processes with signal 9 as soon as a condition holds."""
-        started = subprocess.Popen(
-            self.command(job),
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            cwd=self.folder,
-        )
-        deadline = time.monotonic() + DEADLINE_S
-        while not when():
-            assert started.poll() is None, "the job ended before the kill point"
-            assert time.monotonic() < deadline, "the kill point never came"
-            time.sleep(0.01)
-        os.killpg(started.pid, signal.SIGKILL)
-        started.wait()
+        self.submit.kill_when(when, job, *self.overrides(job))
 
     def rows(self, table: str) -> pa.Table:
         files = map(unquote, DeltaTable(str(self.folder / table)).file_uris())
@@ -141,15 +116,13 @@ def test_a_second_run_with_nothing_new_changes_nothing(shop: Shop) -> None:
     assert [shop.version(table) for table in ("item_sids", "rejected_items")] == before
 
 
+@pytest.mark.usefixtures("clean_work_folder")
 def test_two_real_executors_give_the_same_sids(shop: Shop) -> None:
-    import pyspark
-
-    work = Path(pyspark.__file__).parent / "work"
-    stood = work.exists()
-    elsewhere = [f"{table}={shop.folder}/cluster/{table}" for table in ("item_sids",)]
-    shop.run("quantize_items", *elsewhere, SPARK_PROFILE="local-cluster")
-    if not stood:
-        shutil.rmtree(work, ignore_errors=True)
+    shop.run(
+        "quantize_items",
+        f"item_sids={shop.folder}/cluster/item_sids",
+        SPARK_PROFILE="local-cluster",
+    )
     found = shop.rows("cluster/item_sids").select(["item_id", "sid"]).sort_by("item_id")
     assert found.equals(shop.rows("item_sids").select(["item_id", "sid"]).sort_by("item_id"))
 

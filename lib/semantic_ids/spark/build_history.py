@@ -1,7 +1,7 @@
 """What the commits of a sequences table say: which events stand in it, and so which are new."""
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,11 +16,10 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
 from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.changes import FullRunError
+from semantic_ids.spark.changes import FullRunError, ReadListing
 from semantic_ids.spark.commits import AnotherRunError, Commit, Turn
 from semantic_ids.spark.event_changes import appended_rows
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.snapshots import StoredFile
 from semantic_ids.spark.sources import UNVERSIONED, Source
 
 __all__ = [
@@ -103,7 +102,7 @@ def new_events(
     commits: Sequence[Commit],
     inputs: Mapping[str, Any],
     *,
-    read_listing: Callable[[str], Sequence[StoredFile] | None],
+    read_listing: ReadListing,
 ) -> DataFrame | None:
     """Read the events that no build has packed yet; None where there is no newer version.
 
@@ -188,11 +187,12 @@ def write_build(
         except LOST_TURNS:
             turn = output.turn(spark, KEY)
             since = [c for c in output.commits(spark) if c.version > newest]
-            scopes = {other.inputs.get("scope", ALL) for other in since}
-            touching = {ALL, SINCE, COMPACTION, scope}
+            others = {other.inputs.get("scope", ALL) for other in since}
             if scope in (ALL, SINCE):
-                touching = scopes - {COMPACTION}
-            if not since or scopes & touching or not turns_left:
+                touching = others - {COMPACTION}
+            else:
+                touching = others & {ALL, SINCE, COMPACTION, scope}
+            if not since or touching or not turns_left:
                 raise
         else:
             return

@@ -31,18 +31,21 @@ from semantic_ids.spark.events import (
     event_dtypes,
     join_sids,
     select_events,
+    sids_of_codebook,
 )
 from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.segments import SegmentLayout
 from semantic_ids.spark.sequences import (
-    blob_settings,
+    BLOB_SETTINGS,
     bucket_of,
     in_file_order,
     pack_events,
     require_vacant_day,
 )
+from semantic_ids.spark.session import with_settings
 from semantic_ids.spark.snapshots import keep_listing, read_listing
 from semantic_ids.spark.sources import Source
 
@@ -92,13 +95,21 @@ class Build:
     def _scope(self) -> str:
         return str(self.config.ds or (SINCE if self.config.since else ALL))
 
+    @cached_property
+    def _sids(self) -> DataFrame:
+        item_id = id_type(self.events, "item_id")
+        return sids_of_codebook(self.item_sids, self.codebook.codebook_id, item_id=item_id)
+
     def check(self) -> None:
-        """See what stands in the table, and refuse a day that does in segments of several days.
+        """See what stands in the tables, and refuse what cannot be joined or written.
 
         Raises
         ------
         TableError
+            If the codebook has no SIDs of such items, or events of the day stand in segments of
+            several days.
         """
+        _ = self._sids
         if not self._done() and self.config.ds:
             require_vacant_day(self._spark, self.output, self.config.ds)
 
@@ -135,12 +146,12 @@ class Build:
     def _pack(
         self, selected: DataFrame, counts: EventCounts, *, scope: str, run_id: str
     ) -> dict[str, int]:
-        with Scratch() as scratch, blob_settings(self._spark):
+        with Scratch() as scratch, with_settings(self._spark, BLOB_SETTINGS):
             packed = scratch.keep(self._packed(selected, counts, scope))
             totals = self._balance(packed, counts, scope)
             self.output.create(self._spark)
             if self.events.listing:
-                keep_listing(self._spark, self._folder(), self.events.listing)
+                keep_listing(self._spark, self.output.folder(self._spark), self.events.listing)
             commit = Commit(KEY, self._inputs(scope), totals, run_id=run_id)
             write_build(
                 self.output,
@@ -164,7 +175,9 @@ class Build:
                 self.events,
                 self._commits,
                 self._inputs(SINCE),
-                read_listing=lambda digest: read_listing(self._spark, self._folder(), digest),
+                read_listing=lambda digest: read_listing(
+                    self._spark, self.output.folder(self._spark), digest
+                ),
             )
         except FullRunError as refusal:
             if self.config.fallback == "refuse":
@@ -174,15 +187,10 @@ class Build:
             return ALL, self.events.rows, f"; the whole table was built, because {refusal}"
         return SINCE, rows, ""
 
-    def _folder(self) -> str:
-        table = self.output.create(self._spark)
-        return str(table.detail().select("location").collect()[0][0])
-
     def _packed(self, selected: DataFrame, counts: EventCounts, scope: str) -> DataFrame:
         joined = join_sids(
             selected.where("reason is null"),
-            self.item_sids,
-            self.codebook.codebook_id,
+            self._sids,
             few_events=scope != ALL and counts.usable <= _FEW_EVENTS,
         )
         config = self.config

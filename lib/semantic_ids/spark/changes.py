@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -17,9 +18,11 @@ from semantic_ids.spark.snapshots import (
     stored_files,
     uris_of,
 )
-from semantic_ids.spark.sources import Source
+from semantic_ids.spark.sources import Source, quoted
 
-__all__ = ["Changes", "FullRunError", "find_changes"]
+__all__ = ["Changes", "FullRunError", "ReadListing", "find_changes", "kind_of", "listings_of"]
+
+ReadListing: TypeAlias = Callable[[str], Sequence[StoredFile] | None]  # by the digest
 
 _WORTH_IT = 0.5  # of the rows or bytes; where more came anew, a full run costs less
 
@@ -67,8 +70,40 @@ class _Search:
     since: str
     shape: Callable[..., DataFrame]
     rows_before: DataFrame
-    read_listing: Callable[[str], Sequence[StoredFile] | None]
+    read_listing: ReadListing
     scratch: Scratch
+
+
+def kind_of(source: Source, since: str) -> str:
+    """Say whether a source's versions are "delta" or "files", now as at an earlier one.
+
+    Raises
+    ------
+    FullRunError
+        If it is of another kind than it was, or has no versions.
+    """
+    kind = since.partition(":")[0]
+    if kind != source.version.partition(":")[0]:
+        raise FullRunError("the source is of another kind than it was")
+    if kind not in ("delta", "files"):
+        raise FullRunError("the source has no versions")
+    return kind
+
+
+def listings_of(
+    source: Source, since: str, read_listing: ReadListing
+) -> tuple[set[StoredFile], set[StoredFile]]:
+    """Give the files of Parquet input at an earlier version and now.
+
+    Raises
+    ------
+    FullRunError
+        If the earlier listing is gone.
+    """
+    before = read_listing(since.partition(":")[2])
+    if before is None:
+        raise FullRunError("the listing of the files of the last run is gone")
+    return set(before), set(source.listing or ())
 
 
 def find_changes(
@@ -77,7 +112,7 @@ def find_changes(
     *,
     shape: Callable[..., DataFrame],
     rows_before: DataFrame,
-    read_listing: Callable[[str], Sequence[StoredFile] | None],
+    read_listing: ReadListing,
     scratch: Scratch,
 ) -> Changes:
     """Find what changed in a source, by the first way that can tell.
@@ -103,12 +138,7 @@ def find_changes(
         If no way can tell, or more than half has changed.
     """
     search = _Search(items, since, shape, rows_before, read_listing, scratch)
-    kind = since.partition(":")[0]
-    if kind != items.version.partition(":")[0]:
-        raise FullRunError("the source is of another kind than it was")
-    ways = {"delta": (_by_feed, _by_snapshots), "files": (_by_listings,)}.get(kind)
-    if ways is None:
-        raise FullRunError("the source has no versions")
+    ways = {"delta": (_by_feed, _by_snapshots), "files": (_by_listings,)}[kind_of(items, since)]
     refusals = []
     for way in ways:
         try:
@@ -162,7 +192,7 @@ def _by_feed(search: _Search) -> Changes:
     added = feed.where("comes").join(newest, in_last, "left_semi")
     columns = search.shape(items.rows).columns
     return Changes(
-        last.drop("version"), added.select(*map(_quoted, columns)), "by the change data feed"
+        last.drop("version"), added.select(*map(quoted, columns)), "by the change data feed"
     )
 
 
@@ -190,10 +220,7 @@ def _by_snapshots(search: _Search) -> Changes:
 def _by_listings(search: _Search) -> Changes:
     """Compare the listings of Parquet input; a file that is gone cannot be read any more."""
     items = search.items
-    before = search.read_listing(search.since.partition(":")[2])
-    if before is None:
-        raise FullRunError("the listing of the files of the last run is gone")
-    old, new = set(before), set(items.listing or ())
+    old, new = listings_of(items, search.since, search.read_listing)
     came = new - old
     _require_few_bytes(sum(size for _, size, _ in came), sum(size for _, size, _ in new))
     files = uris_of(items.rows.sparkSession, sorted(path for path, _, _ in came))
@@ -221,10 +248,6 @@ def _side(rows: DataFrame, side: str) -> DataFrame:
 
 def _number(version: str) -> int:
     return int(version.partition(":")[2])
-
-
-def _quoted(column: str) -> str:
-    return f"`{column.replace('`', '``')}`"
 
 
 def _require_few_bytes(came: int, of: int) -> None:

@@ -17,7 +17,8 @@ from semantic_ids.spark.commits import Commit
 from semantic_ids.spark.event_chunks import plan_tasks
 from semantic_ids.spark.merging import MergeRules, merge_segments
 from semantic_ids.spark.runs import RunSummary
-from semantic_ids.spark.sequences import SequencesTable, blob_settings, bucket_of, in_file_order
+from semantic_ids.spark.sequences import BLOB_SETTINGS, SequencesTable, bucket_of, in_file_order
+from semantic_ids.spark.session import with_settings
 
 __all__ = ["Compaction"]
 
@@ -79,7 +80,7 @@ class Compaction:
         if plan.is_tidy:
             return _summary(plan.rows, "nothing to do, each user's segments are merged")
         commit = Commit(KEY, inputs, plan.rows, run_id=run_id)
-        with blob_settings(self.spark):
+        with with_settings(self.spark, BLOB_SETTINGS):
             output.rearrange(self._merged(plan), plan.where, commit, turn=turn)
         rows = self._check(plan, output.version_of(self.spark, commit))
         return _summary(rows, f"merged into {rows['segments']:,} segments of ds={plan.last}")

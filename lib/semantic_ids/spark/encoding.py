@@ -13,9 +13,12 @@ from pyspark.sql.types import DataType, StringType
 from semantic_ids.codebook import Codebook, encode
 from semantic_ids.errors import TableError
 from semantic_ids.spark.parquet_files import FOOTERS, RowGroup, balance, read_footers, read_rows
+from semantic_ids.spark.sources import quoted
 from semantic_ids.spark.vectors import parse_vectors
 
-__all__ = ["Encoded", "sids_of"]
+__all__ = ["NULL_ID", "Encoded", "sids_of"]
+
+NULL_ID = "item_id is null"  # a reject's reason
 
 _TASK_BYTES = 256 * 2**20  # what a lost task costs to do again, compressed
 _BATCH_BYTES = 8 * 2**20
@@ -147,7 +150,7 @@ def _through_spark(
         for batch in batches:
             yield encode_batch(batch, shared.value, binary_dtype)
 
-    vector = F.col(f"`{collection.replace('`', '``')}`").alias("vector")
+    vector = F.col(quoted(collection)).alias("vector")
     columns = rows.select(F.col("item_id").cast(item_id), vector)
     return columns.mapInArrow(to_sids, _schema(item_id))
 
@@ -168,5 +171,5 @@ def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -
     if item_ids.null_count:
         missing = item_ids.is_null()
         sids = pc.if_else(missing, None, sids)
-        reasons = pc.if_else(missing, "item_id is null", reasons)
+        reasons = pc.if_else(missing, NULL_ID, reasons)
     return pa.RecordBatch.from_arrays([item_ids, sids, reasons], ["item_id", "sid", "reason"])

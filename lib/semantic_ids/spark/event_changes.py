@@ -1,11 +1,9 @@
 """Which events are new since a version, where a source was only appended to."""
 
-from collections.abc import Callable, Sequence
-
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from semantic_ids.spark.changes import FullRunError
+from semantic_ids.spark.changes import FullRunError, ReadListing, kind_of, listings_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     StoredFile,
@@ -22,12 +20,7 @@ _FILE = "struct<path: string, dataChange: boolean>"
 _ACTIONS = f"add {_FILE}, remove {_FILE}"
 
 
-def appended_rows(
-    events: Source,
-    since: str,
-    *,
-    read_listing: Callable[[str], Sequence[StoredFile] | None],
-) -> DataFrame:
+def appended_rows(events: Source, since: str, *, read_listing: ReadListing) -> DataFrame:
     """Read the rows that were appended to a source since a version.
 
     Parameters
@@ -43,13 +36,9 @@ def appended_rows(
     FullRunError
         If rows went or changed meanwhile, or it cannot be told.
     """
-    kind, _, before = since.partition(":")
-    if kind != events.version.partition(":")[0]:
-        raise FullRunError("the source is of another kind than it was")
-    if kind == "files":
-        return _by_listing(events, read_listing(before))
-    if kind != "delta":
-        raise FullRunError("the source has no versions")
+    if kind_of(events, since) == "files":
+        return _by_listing(events, *listings_of(events, since, read_listing))
+    before = since.partition(":")[2]
     if int(before) > (events.delta_version or 0):
         raise FullRunError(f"the source has no version {before} any more")
     try:
@@ -60,10 +49,7 @@ def appended_rows(
         ) from None
 
 
-def _by_listing(events: Source, before: Sequence[StoredFile] | None) -> DataFrame:
-    if before is None:
-        raise FullRunError("the listing of the files of the last run is gone")
-    old, new = set(before), set(events.listing or ())
+def _by_listing(events: Source, old: set[StoredFile], new: set[StoredFile]) -> DataFrame:
     if old - new:
         raise FullRunError(f"{len(old - new)} files of the source are gone or were written again")
     files = sorted(path for path, _, _ in new - old)

@@ -160,25 +160,17 @@ def _filled(name: str, kind: DataType) -> Column:
     return F.when(missing, nan).when(value == zero, zero).otherwise(value).alias(name)
 
 
-def join_sids(
-    events: DataFrame, item_sids: Source, codebook_id: str, *, few_events: bool = False
-) -> DataFrame:
+def join_sids(events: DataFrame, sids: DataFrame, *, few_events: bool = False) -> DataFrame:
     """Add each event's SID; where its item has none, sid is null.
 
     Parameters
     ----------
     events : DataFrame
-    item_sids : Source
-    codebook_id : str
+    sids : DataFrame
+        As `sids_of_codebook` gives them.
     few_events : bool
         Whether the events' items fit in a broadcast: then only their SIDs are shuffled.
-
-    Raises
-    ------
-    TableError
-        If item ids are of another type, or the codebook has quantised no item.
     """
-    sids = sids_of_codebook(item_sids, codebook_id, item_id=events.schema["item_id"].dataType)
     if few_events:
         items = events.select("item_id").distinct()
         sids = sids.join(F.broadcast(items), on="item_id", how="left_semi")

@@ -8,7 +8,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from semantic_ids.errors import TableError
-from semantic_ids.spark.events import join_sids, select_events
+from semantic_ids.spark.events import join_sids, select_events, sids_of_codebook
 from semantic_ids.spark.footprint_sample import Segment, Vectors
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source
@@ -46,7 +46,8 @@ def draw_events(
         rule = "must hold an event with user_id, item_id and timestamp"
         raise TableError(f"events: {events.location} {rule}, got none")
     drawn = _whole_users(valid, F.lit(1), total=total, n_events=n_events)
-    joined = join_sids(drawn, item_sids, codebook_id)
+    sids = sids_of_codebook(item_sids, codebook_id, item_id=drawn.schema["item_id"].dataType)
+    joined = join_sids(drawn, sids)
     rows = (
         joined.orderBy("place", "user_id", "timestamp", "item_id")
         .limit(_OVERDRAW * n_events)

@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from semantic_ids.spark.changes import Changes, FullRunError
 from semantic_ids.spark.commits import label_rejects
-from semantic_ids.spark.encoding import Encoded
+from semantic_ids.spark.encoding import NULL_ID, Encoded
 from semantic_ids.spark.item_state import Standing
 from semantic_ids.spark.moves import few, held
 from semantic_ids.spark.scratch import Scratch
@@ -23,8 +23,6 @@ __all__ = [
     "recode",
     "rejects_after",
 ]
-
-_NULL_ID = "item_id is null"
 
 
 @dataclass(frozen=True)
@@ -168,7 +166,7 @@ def rejects_after(
         stay = stay.where("item_id is not null")
         nulls = fresh.sparkSession.range(n_nulls).select(
             F.lit(None).cast(fresh.schema["item_id"].dataType).alias("item_id"),
-            F.lit(_NULL_ID).alias("reason"),
+            F.lit(NULL_ID).alias("reason"),
         )
         fresh = fresh.unionAll(nulls)
     return stay.unionByName(fresh.withColumn("run_id", F.lit(run_id)))

@@ -103,7 +103,8 @@ def update_sids(run: ItemRun) -> RunSummary:
         try:
             standing = tables.standing()
             if standing.commit.inputs == inputs and run.items.version != UNVERSIONED:
-                done = f"nothing to do, this version has its SIDs{_mended(tables.settle())}"
+                mended = _mended(tables.settle(standing))
+                done = f"nothing to do, this version has its SIDs{mended}"
                 return _summary(run, Result(standing.commit.rows, done))
             result = _changed(run, tables, standing, scratch)
         except FullRunError as why:

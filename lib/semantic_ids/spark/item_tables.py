@@ -13,7 +13,6 @@ from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.item_state import Result, Standing
 from semantic_ids.spark.moves import UNFINISHED, apply_moves, few
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.places import is_path, locate
 from semantic_ids.spark.quantize import Outputs, parts_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import StoredFile, keep_listing, read_listing
@@ -95,13 +94,7 @@ class ItemTables:
 
     def read_listing(self, digest: str) -> list[StoredFile] | None:
         """Read a listing of the source's files that an earlier run kept."""
-        return read_listing(self._spark, self._folder(), digest)
-
-    def _folder(self) -> str:
-        table = self._outputs.item_sids
-        if is_path(table.table):
-            return locate(self._spark, table.table)
-        return str(table.create(self._spark).detail().select("location").collect()[0][0])
+        return read_listing(self._spark, self._outputs.item_sids.folder(self._spark), digest)
 
     def write(
         self,
@@ -124,7 +117,7 @@ class ItemTables:
         if result.rejects is not None:
             self._put_rejects(result.rejects, commit, self._run_id)
         if listing:
-            keep_listing(self._spark, self._folder(), listing)
+            keep_listing(self._spark, self._outputs.item_sids.folder(self._spark), listing)
         try:
             self._put_sids(result, commit)
         except Exception:
@@ -132,7 +125,7 @@ class ItemTables:
                 later = ItemTables(
                     self._spark, self._outputs, self._codebook_id, f"{self._run_id}b"
                 )
-                later.settle()
+                later.settle(later.standing())
             raise
         if result.sids is None and standing and self._is_way_back(standing.commit):
             self._move_way_back(result, commit)
@@ -166,15 +159,8 @@ class ItemTables:
             return None
         return few(self._filed(result.moves.where(where)), n_rows)
 
-    def settle(self) -> list[str]:
-        """Bring the tables beside item_sids into step with it; name those that were not.
-
-        Raises
-        ------
-        FullRunError
-            If they cannot be.
-        """
-        standing = self.standing()
+    def settle(self, standing: Standing) -> list[str]:
+        """Bring the tables beside item_sids into step with it; name those that were not."""
         commit, mended = standing.commit, []
         if not standing.in_step:
             self._put_rejects(standing.rejects, commit, commit.beside["rejects"])

@@ -1,14 +1,13 @@
 """Rows of a table that are new, change or go: applied where they stand, the others untouched."""
 
 import dataclasses
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.session import with_settings
 
 __all__ = ["UNFINISHED", "apply_moves", "few", "held"]
 
@@ -66,7 +65,7 @@ def apply_moves(
         said = commit
         if new is not None:
             said = dataclasses.replace(commit, inputs=UNFINISHED, beside={})
-        with _merging(spark, said, turn):
+        with with_settings(spark, _merging(said, turn)):
             merge = output.open_table(spark).alias("old").merge(moved.alias("new"), where)
             merge = merge.whenMatchedDelete("new.sid is null")
             merge.whenMatchedUpdate(set={"sid": "new.sid"}).execute()
@@ -78,23 +77,11 @@ def apply_moves(
         output.replace(nothing, "item_id is null", commit, turn=turn)
 
 
-@contextmanager
-def _merging(spark: SparkSession, commit: Commit, turn: Turn) -> Iterator[None]:
-    """Have a MERGE say what our commits say, in our compression: it takes no options."""
-    settings = {
+def _merging(commit: Commit, turn: Turn) -> dict[str, str]:
+    """Give the settings that have a MERGE say what our commits say: it takes no options."""
+    return {
         "spark.databricks.delta.commitInfo.userMetadata": commit.to_json(),
         "spark.databricks.delta.write.txnAppId": turn.key,
         "spark.databricks.delta.write.txnVersion": str(turn.number),
         "spark.sql.parquet.compression.codec": "zstd",
     }
-    kept = {key: spark.conf.get(key, None) for key in settings}
-    try:
-        for key, value in settings.items():
-            spark.conf.set(key, value)
-        yield
-    finally:
-        for key, before in kept.items():
-            if before is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, before)

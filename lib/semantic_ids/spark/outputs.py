@@ -9,24 +9,19 @@ from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 from pyspark.sql.types import StructType
 
 from semantic_ids.errors import TableError
-from semantic_ids.spark.commits import (
-    AnotherRunError,
-    Commit,
-    Turn,
-    label_rejects,
-    parse_commit,
-    rejects_in,
-)
+from semantic_ids.spark.commits import AnotherRunError, Commit, Turn, parse_commit
 from semantic_ids.spark.places import (
     is_delta,
     is_path,
+    latest_version,
     locate,
+    open_delta,
     opening,
     require_vacant,
     require_writable,
 )
 
-__all__ = ["AnotherRunError", "Commit", "Output", "Turn", "label_rejects", "rejects_in"]
+__all__ = ["Output"]
 
 _FEW_COMMITS = 20
 # what somebody else may do to a table of ours and leave its rows as they are
@@ -78,9 +73,13 @@ class Output:
 
     def open_table(self, spark: SparkSession) -> DeltaTable:
         """Open the table to change it."""
+        return open_delta(spark, self.table)
+
+    def folder(self, spark: SparkSession) -> str:
+        """Say where the table's files are; one that the catalogue does not know yet is created."""
         if is_path(self.table):
-            return DeltaTable.forPath(spark, locate(spark, self.table))
-        return DeltaTable.forName(spark, self.table)
+            return locate(spark, self.table)
+        return str(self.create(spark).detail().select("location").collect()[0][0])
 
     def _require_ours(self, existing: DeltaTable) -> None:
         found = {f.name: f.dataType.simpleString() for f in existing.toDF().schema}
@@ -160,7 +159,7 @@ class Output:
         """Read the table at a version, the newest one if none is given; writes do not change it."""
         place = locate(spark, self.table)
         if version is None:
-            version = int(self.open_table(spark).history(1).select("version").collect()[0][0])
+            version = latest_version(self.open_table(spark))
         reader = spark.read.option("versionAsOf", version)
         return reader.format("delta").load(place) if is_path(place) else reader.table(place)
 

@@ -16,7 +16,9 @@ __all__ = [
     "hadoop_path",
     "is_delta",
     "is_path",
+    "latest_version",
     "locate",
+    "open_delta",
     "opening",
     "require_vacant",
     "require_writable",
@@ -62,6 +64,18 @@ def is_delta(spark: SparkSession, name: str, path: str) -> bool:
     """Say whether a Delta table stands at a path."""
     with opening(name, path):
         return bool(DeltaTable.isDeltaTable(spark, locate(spark, path)))
+
+
+def open_delta(spark: SparkSession, table: str) -> DeltaTable:
+    """Open a Delta table by path or by name."""
+    if is_path(table):
+        return DeltaTable.forPath(spark, locate(spark, table))
+    return DeltaTable.forName(spark, table)
+
+
+def latest_version(table: DeltaTable) -> int:
+    """Give the number of a table's newest version."""
+    return int(table.history(1).select("version").collect()[0][0])
 
 
 def require_vacant(spark: SparkSession, name: str, table: str) -> None:

@@ -18,7 +18,7 @@ from semantic_ids.codebook import Codebook
 from semantic_ids.job_configs import QuantizeItems
 from semantic_ids.spark.encoding import Encoded, sids_of
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.sources import Source
+from semantic_ids.spark.sources import Source, quoted
 
 __all__ = [
     "Outputs",
@@ -111,7 +111,7 @@ def in_order(sids: DataFrame, n_parts: int) -> DataFrame:
 
 def with_ids(rows: DataFrame, codebook: Codebook, item_id: DataType, *more: str) -> DataFrame:
     """Select item_id, in the type of our tables, the codebook's collection, and further columns."""
-    collections = [F.col(f"`{name.replace('`', '``')}`") for name in codebook.collections]
+    collections = [F.col(quoted(name)) for name in codebook.collections]
     return rows.select(F.col("item_id").cast(item_id), *collections, *more)
 
 

@@ -3,11 +3,9 @@
 import datetime
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import pyarrow as pa
-from delta.tables import DeltaTable
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -24,14 +22,14 @@ from pyspark.sql.types import (
 from semantic_ids.errors import TableError
 from semantic_ids.spark.event_chunks import TaskPlan, deal_events, order_events, read_chunks
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.places import is_path, locate
+from semantic_ids.spark.places import open_delta
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.segments import SegmentLayout, pack_segments
 from semantic_ids.spark.sources import open_source
 
 __all__ = [
+    "BLOB_SETTINGS",
     "SequencesTable",
-    "blob_settings",
     "bucket_of",
     "in_file_order",
     "open_sequences",
@@ -40,7 +38,8 @@ __all__ = [
     "sequences_output",
 ]
 
-_SETTINGS = {
+# batches of blobs and row groups are small: workers hold the ones, readers the others
+BLOB_SETTINGS = {
     "parquet.block.size": str(4 << 20),  # a reader that looks up one user decompresses one of them
     "spark.sql.execution.arrow.maxBytesPerBatch": str(64 << 20),  # a blob may have megabytes
 }
@@ -74,8 +73,7 @@ def open_sequences(spark: SparkSession, table: str) -> SequencesTable:
     source = open_source(spark, "sequences", table)
     if source.delta_version is None:
         raise TableError(f"sequences: {table!r} must be a Delta table that build_sequences wrote")
-    opener = DeltaTable.forPath if is_path(table) else DeltaTable.forName
-    found = opener(spark, locate(spark, table)).detail().select("properties").collect()[0][0]
+    found = open_delta(spark, table).detail().select("properties").collect()[0][0]
     if "semantic_ids.buckets" not in found:
         raise TableError(f"sequences: {table!r} must be a table that build_sequences wrote")
     dtypes = json.loads(found.get("semantic_ids.event_columns", "{}"))
@@ -115,22 +113,6 @@ def sequences_output(
         "semantic_ids.buckets": str(buckets),
     }
     return Output("sequences", table, schema, ("ds", "bucket"), constraints, properties)
-
-
-@contextmanager
-def blob_settings(spark: SparkSession) -> Iterator[None]:
-    """Keep batches of blobs and row groups small: workers hold the ones, readers the others."""
-    kept = {key: spark.conf.get(key, None) for key in _SETTINGS}
-    try:
-        for key, value in _SETTINGS.items():
-            spark.conf.set(key, value)
-        yield
-    finally:
-        for key, before in kept.items():
-            if before is None:
-                spark.conf.unset(key)
-            else:
-                spark.conf.set(key, before)
 
 
 def bucket_of(user_id: str, buckets: int) -> Column:

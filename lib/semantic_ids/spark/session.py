@@ -1,13 +1,14 @@
 """The Spark session, and Spark's errors as sentences."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-__all__ = ["SPARK_ERRORS", "open_session", "sentence_of"]
+__all__ = ["SPARK_ERRORS", "open_session", "sentence_of", "with_settings"]
 
 SPARK_ERRORS = (Py4JError, PySparkException)
 
@@ -32,6 +33,22 @@ def open_session(app_name: str, settings: Mapping[str, str] | None = None) -> Sp
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     spark.conf.set("spark.sql.maxConcurrentOutputFileWriters", "16")
     return spark
+
+
+@contextmanager
+def with_settings(spark: SparkSession, settings: Mapping[str, str]) -> Iterator[None]:
+    """Change settings of a session for a while, and put back what they were."""
+    kept = {key: spark.conf.get(key, None) for key in settings}
+    try:
+        for key, value in settings.items():
+            spark.conf.set(key, value)
+        yield
+    finally:
+        for key, before in kept.items():
+            if before is None:
+                spark.conf.unset(key)
+            else:
+                spark.conf.set(key, before)
 
 
 def sentence_of(error: BaseException) -> str:

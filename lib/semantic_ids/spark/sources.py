@@ -3,14 +3,20 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import DataType
 
 from semantic_ids.errors import TableError, nearest
-from semantic_ids.spark.places import is_delta, is_path, locate, opening
+from semantic_ids.spark.places import (
+    is_delta,
+    is_path,
+    latest_version,
+    locate,
+    open_delta,
+    opening,
+)
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     StoredFile,
@@ -21,11 +27,16 @@ from semantic_ids.spark.snapshots import (
     whole_files,
 )
 
-__all__ = ["UNVERSIONED", "Source", "open_source"]
+__all__ = ["UNVERSIONED", "Source", "open_source", "quoted"]
 
 
 UNVERSIONED = "unversioned"
 _GLOB = "__globPaths__"  # off: a path means itself, whatever characters are in it
+
+
+def quoted(column: str) -> str:
+    """Write a column's name so that it means itself, whatever characters are in it."""
+    return f"`{column.replace('`', '``')}`"
 
 
 @dataclass(frozen=True)
@@ -105,7 +116,7 @@ class Source:
     def column(self, name: str) -> Column:
         """Give a column by its very name, whatever characters are in it."""
         self.type_of(name)
-        return F.col(f"`{name.replace('`', '``')}`")
+        return F.col(quoted(name))
 
     def require(self, column: str, types: Sequence[type[DataType]], rule: str) -> DataType:
         """Give a column's type if it is one of those allowed."""
@@ -140,7 +151,7 @@ def open_source(spark: SparkSession, name: str, table: str) -> Source:
 def _open_path(spark: SparkSession, name: str, table: str) -> Source:
     path = locate(spark, table)
     if is_delta(spark, name, table):
-        version = _latest(DeltaTable.forPath(spark, path))
+        version = latest_version(open_delta(spark, table))
         rows = spark.read.format("delta").option("versionAsOf", version).load(path)
         return Source(name, path, f"delta:{version}", rows)
     try:
@@ -162,15 +173,11 @@ def _open_catalogue(spark: SparkSession, name: str, table: str) -> Source:
     if spark.catalog.getTable(table).tableType in ("VIEW", "TEMPORARY"):
         return Source(name, table, UNVERSIONED, spark.read.table(table))
     try:
-        version = _latest(DeltaTable.forName(spark, table))
+        version = latest_version(open_delta(spark, table))
     except AnalysisException:
         return _listed(name, table, spark.read.table(table))
     rows = spark.read.option("versionAsOf", version).table(table)
     return Source(name, table, f"delta:{version}", rows)
-
-
-def _latest(table: DeltaTable) -> int:
-    return int(table.history(1).select("version").collect()[0][0])
 
 
 def _listed(name: str, location: str, rows: DataFrame) -> Source:

@@ -10,7 +10,7 @@ from semantic_ids.trainers.arguments import Values, check_values
 from semantic_ids.trainers.batch import SequenceBatch
 from semantic_ids.trainers.decode import Decoder, Piece, rebatch
 from semantic_ids.trainers.sharded import ShardedDataset, check_shares
-from semantic_ids.trainers.snapshot import DateRange, check_names, open_snapshot
+from semantic_ids.trainers.snapshot import DateRange, open_snapshot
 from semantic_ids.trainers.units import choose_codebook, find_width, list_units
 
 
@@ -91,8 +91,7 @@ class SequenceDataset(ShardedDataset[SequenceBatch]):
         check_shares(batch_size, rank=rank, world_size=world_size)
         path = str(path)
         snapshot = open_snapshot(path, version=version, ds=ds, storage_options=storage_options)
-        packed = list(snapshot.packed) if columns is None else list(columns)
-        check_names(packed, snapshot.packed, what="columns")
+        packed = snapshot.choose(columns)
         read = ["user_id", "n_events", "sids", *packed]
         units = list_units(snapshot.files, read, filesystem)
         self.version = snapshot.version

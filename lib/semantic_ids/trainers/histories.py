@@ -30,7 +30,7 @@ from semantic_ids.trainers.lookup import (
 from semantic_ids.trainers.point_in_time import Demand, Segments, joined
 from semantic_ids.trainers.random_access import SegmentReader
 from semantic_ids.trainers.selection import Selection
-from semantic_ids.trainers.snapshot import check_names, open_snapshot
+from semantic_ids.trainers.snapshot import open_snapshot
 from semantic_ids.trainers.units import Unit, choose_codebook, find_width, list_units, units_of
 
 REMOTE_READS = 8
@@ -98,8 +98,7 @@ class SequenceHistories:
     ) -> None:
         check_values(values)
         snapshot = open_snapshot(str(path), version=version, storage_options=storage_options)
-        names = list(snapshot.packed) if columns is None else list(columns)
-        check_names(names, snapshot.packed, what="columns")
+        names = snapshot.choose(columns)
         self.version = snapshot.version
         self.user_id = snapshot.user_id
         self._buckets = snapshot.buckets

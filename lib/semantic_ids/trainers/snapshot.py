@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -55,6 +55,12 @@ class Snapshot:
     def files(self) -> list[str]:
         """URIs of the data files."""
         return self.log.column("uri").to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
+
+    def choose(self, columns: Sequence[str] | None) -> list[str]:
+        """Return the packed columns asked for, by default all; raise TableError for others."""
+        names = list(self.packed) if columns is None else list(columns)
+        check_names(names, self.packed, what="columns")
+        return names
 
 
 def open_snapshot(

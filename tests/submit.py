@@ -5,13 +5,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
 DEADLINE_S = 300
-INJECT = Path(__file__).parent / "inject"
+INJECT = Path(__file__).parent / "faults" / "inject"
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ class Submit:
 
     root: Path
     folder: Path
-    profile: str = "local"
-    environment: dict[str, str] = field(default_factory=dict)
+    deadline_s: float = DEADLINE_S
 
     def command(self, job: str, *overrides: str) -> list[str]:
         """Give the command line of a job."""
@@ -49,7 +48,7 @@ class Submit:
         """Start a job as the leader of a process group of its own."""
         return subprocess.Popen(
             self.command(job, *overrides),
-            env=os.environ | {"SPARK_PROFILE": self.profile} | self.environment | environment,
+            env=os.environ | environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -59,7 +58,14 @@ class Submit:
 
     def run(self, job: str, *overrides: str, **environment: str) -> Finished:
         """Run a job to its end, whatever that is."""
-        return finish(self.start(job, *overrides, **environment))
+        return finish(self.start(job, *overrides, **environment), self.deadline_s)
+
+    def kill_when(self, condition: Callable[[], bool], job: str, *overrides: str) -> None:
+        """Start a job and kill all its processes with signal 9 as soon as a condition holds."""
+        process = self.start(job, *overrides)
+        until(condition, process, self.deadline_s)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
     def writes(self, job: str, *overrides: str) -> int:
         """Run a job to its good end and count its writes: the places where it can be killed."""
@@ -77,10 +83,10 @@ def _fault(point: str) -> dict[str, str]:
     return {"FAULT": point, "PYTHONPATH": str(INJECT)}
 
 
-def finish(process: "subprocess.Popen[str]") -> Finished:
+def finish(process: "subprocess.Popen[str]", deadline_s: float = DEADLINE_S) -> Finished:
     """Wait for a job's end."""
     try:
-        said, _ = process.communicate(timeout=DEADLINE_S)
+        said, _ = process.communicate(timeout=deadline_s)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         raise
@@ -101,9 +107,13 @@ def kill_executor(process: "subprocess.Popen[str]") -> None:
     os.kill(until(at_work, process), signal.SIGKILL)
 
 
-def until(condition: Callable[[], T | None], process: "subprocess.Popen[str]") -> T:
+def until(
+    condition: Callable[[], T | None],
+    process: "subprocess.Popen[str]",
+    deadline_s: float = DEADLINE_S,
+) -> T:
     """Wait for a condition while a job runs."""
-    deadline = time.monotonic() + DEADLINE_S
+    deadline = time.monotonic() + deadline_s
     while not (found := condition()):
         assert process.poll() is None, "the job ended before the fault"
         assert time.monotonic() < deadline, "the moment for the fault never came"
