@@ -73,11 +73,8 @@ class DiscretePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     def fit(self, X: npt.ArrayLike, y: None = None) -> "DiscretePCA":
         """Fit a codebook to rows of shape (n, n_features)."""
         array = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        if self.output not in get_args(Output):
-            raise InputError(f"output must be 'digits' or 'sids', got {self.output!r}")
         spec = CodebookSpec(self._stages(len(array)), rounds=self.rounds)
-        if self.output == "digits" and not spec.only_digits:
-            raise SpecError("output must be 'sids' for stages of centroids, got 'digits'")
+        self._check_output(spec)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         self.codebook_ = fit(array, spec, seed=seed)
         return self
@@ -86,12 +83,14 @@ class DiscretePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
         """Return the digits of rows, shape (n, n_digits), or their SIDs, shape (n, 1)."""
         check_is_fitted(self)
         array = validate_data(self, X, dtype=np.float32, reset=False)
+        self._check_output(self.codebook_.spec)
         sids = encode(array, self.codebook_)
         return digits_of(sids, self.codebook_) if self.output == "digits" else sids[:, None]
 
     def inverse_transform(self, X: npt.ArrayLike) -> npt.NDArray[np.float32]:
         """Reconstruct rows, shape (n, n_features), from what ``transform`` returned."""
         check_is_fitted(self)
+        self._check_output(self.codebook_.spec)
         array = np.asarray(X)
         if array.ndim != 2 or array.shape[1] != self._n_features_out:
             raise ShapeError(f"X must have shape (n, {self._n_features_out}), got {array.shape}")
@@ -107,6 +106,12 @@ class DiscretePCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimat
     @property
     def _n_features_out(self) -> int:
         return self.codebook_.n_digits if self.output == "digits" else 1
+
+    def _check_output(self, spec: CodebookSpec) -> None:
+        if self.output not in get_args(Output):
+            raise InputError(f"output must be 'digits' or 'sids', got {self.output!r}")
+        if self.output == "digits" and not spec.only_digits:
+            raise SpecError("output must be 'sids' for stages of centroids, got 'digits'")
 
     def _stages(self, n_rows: int) -> list[dict[str, Any]]:
         if self.stages is not None and self.n_digits is not None:

@@ -59,13 +59,14 @@ def load(payload: bytes, expected_id: str | None = None) -> Codebook:
             basis=tensors["basis"],
             x_exponent=content["x_exponent"],
             basis_exponent=content["basis_exponent"],
-            metrics=header["metrics"],
+            metrics=dict(header["metrics"]),
         )
-    except (SafetensorError, SpecError, KeyError, TypeError, ValueError) as error:
-        if isinstance(error, ArtefactError):
-            raise
-        raise ArtefactError(f"codebook bytes are damaged: {error}") from error
-    if codebook.content != content or codebook.codebook_id != header["codebook_id"]:
+        is_sound = codebook.content == content and codebook.codebook_id == header["codebook_id"]
+    except ArtefactError:
+        raise
+    except (SafetensorError, SpecError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise ArtefactError(f"codebook bytes are damaged: {error!r}") from error
+    if not is_sound:
         raise ArtefactError(
             "codebook bytes are damaged: their content does not give their codebook_id"
         )

@@ -14,10 +14,10 @@ from semantic_ids.codebook.grid import choose_grid
 from semantic_ids.codebook.initial import fit_bytes
 from semantic_ids.codebook.quality import error_curve
 from semantic_ids.codebook.refine import refine
-from semantic_ids.codebook.sample import MAX_VALIDATION, Sample, hold_out, some_rows
+from semantic_ids.codebook.sample import MAX_VALIDATION, Sample, check_sample, hold_out, some_rows
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.codebook.stage import is_integer
-from semantic_ids.codebook.vectors import check_finite, check_vectors, to_float32
+from semantic_ids.codebook.vectors import check_vectors
 from semantic_ids.errors import InputError, SpecError
 
 Progress = Callable[[str, float], None]
@@ -64,8 +64,8 @@ def fit(
     ShapeError
         If the vectors are not 2-d or not real.
     InputError
-        If a value is not finite or a vector too long, or there are fewer rows than digits or
-        centroids.
+        If a value is not finite, a few rows are a thousand times as far out as the rest, a vector
+        is too long, or there are fewer rows than digits or centroids.
     """
     if not isinstance(spec, CodebookSpec):
         raise SpecError(f"spec must be a CodebookSpec, got {type(spec).__name__}")
@@ -75,7 +75,8 @@ def fit(
     rng = np.random.default_rng(seed)
     training, held_out = _split(array, validation, rng)
     _check_rows(training, spec)
-    check_finite(to_float32(held_out))
+    check_sample(array)
+    check_sample(held_out)
     sample = Sample.of(array, training)
     R = sample.initial(rng)
     norms = np.sqrt((R.astype(np.float64) ** 2).sum(axis=1))

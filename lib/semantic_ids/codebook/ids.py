@@ -104,7 +104,7 @@ def unique_sids(
     Raises
     ------
     InputError
-        If an item comes twice, a SID is null, or more than 255 items share a SID.
+        If an item or a value of `assigned` comes twice, a SID is null, or more than 255 items share a SID.
     ShapeError
         If there are not as many SIDs as items.
     """
@@ -119,7 +119,9 @@ def unique_sids(
         raise ShapeError(f"sids must be one for each of {len(item_ids)}, got {len(prefixes)}")
     kept = dict(assigned or {})
     taken: dict[int, set[int]] = {}
-    for unique in kept.values():
+    for item_id, unique in kept.items():
+        if unique % VALUES in taken.get(unique // VALUES, ()):
+            raise InputError(f"assigned must be unique, got {unique} twice, once for {item_id!r}")
         taken.setdefault(unique // VALUES, set()).add(unique % VALUES)
     result = np.empty(len(prefixes), np.int64)
     for row in sorted(range(len(prefixes)), key=lambda row: item_ids[row]):

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import FloatArray, FloatArray64
 from semantic_ids.codebook.encoder import BLOCK_ROWS
 from semantic_ids.codebook.layout import Layout, stage_rows
+from semantic_ids.codebook.sample import some_rows
 from semantic_ids.codebook.stage import DIGIT_KINDS
 
 Quantise: TypeAlias = Callable[[FloatArray64], FloatArray64]
@@ -109,7 +110,7 @@ def fit_centroids(R: FloatArray, K: int, rng: np.random.Generator) -> FloatArray
     R : ndarray of shape (n, dim), float32
         Overwritten with the residual.
     """
-    V = _seed_centroids(R[: _SEED_ROWS_PER_CENTROID * K], K, rng)
+    V = _seed_centroids(R[some_rows(len(R), _SEED_ROWS_PER_CENTROID * K, rng)], K, rng)
     for _ in range(_LLOYD_UPDATES):
         nearest = _nearest(R, V)
         order = np.argsort(nearest, kind="stable")

@@ -59,7 +59,7 @@ def refine(
             fresh = _equations(
                 sample,
                 codebook,
-                spread=heat * residual.std(axis=0),
+                spread=heat * residual.std(axis=0, dtype=np.float64),
                 every=sample.stride(rounds_left=rounds - step),
                 seeds=(seed, step),
             )
@@ -77,7 +77,7 @@ def _residual(rows: FloatArray, codebook: Codebook) -> FloatArray:
 
 
 def _equations(
-    sample: Sample, codebook: Codebook, *, spread: FloatArray, every: int, seeds: tuple[int, int]
+    sample: Sample, codebook: Codebook, *, spread: FloatArray64, every: int, seeds: tuple[int, int]
 ) -> Equations:
     """Sum over every so many rows, each with the symbols of the row plus Gaussian noise."""
     sums = Sums(codebook.layout, codebook.dim)

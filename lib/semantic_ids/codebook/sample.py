@@ -15,7 +15,9 @@ CHUNK_ROWS = 8192
 MAX_HELD_OUT = 256
 MAX_VALIDATION = 1024
 MAX_INITIAL = 65536
+FAR = 1000
 MAX_NORM = 2.0**120  # with room to float32's largest
+_MIDDLE_ROWS = 4096
 _LEAST_EXPONENT = -100  # yet shorter rows count as zeros, as they do on the grid
 
 
@@ -47,7 +49,6 @@ class Sample:
         """Measure the mean and the principal directions of the training rows, in two passes."""
         total = np.zeros(array.shape[1])
         for rows in _chunks(array, training):
-            check_finite(rows)
             total += rows.sum(axis=0, dtype=np.float64)
         mean = (total / training.sum()).astype(np.float32)
         C = np.zeros((len(mean), len(mean)))
@@ -91,6 +92,34 @@ class Sample:
         """Return at most 65,536 training rows in PCA coordinates, to fit byte by byte in memory."""
         chosen = some_rows(len(self.array), MAX_INITIAL, rng)
         return self.rotated(self.array[chosen[self.training[chosen]]])
+
+
+def check_sample(array: npt.NDArray[Any]) -> None:
+    """Refuse rows that are not finite, and a few so far off that a fit would see nothing else.
+
+    Raises
+    ------
+    InputError
+        If a value is not finite in float32; if less than a hundredth of the rows, but some, are
+        farther than 1,000 times the median distance from the middle, the median of each value.
+    """
+    everything = np.ones(len(array), np.bool_)
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = np.median(to_float32(array[:: max(1, len(array) // _MIDDLE_ROWS)]), axis=0)
+    distances = []
+    for rows in _chunks(array, everything):
+        check_finite(rows)
+        with np.errstate(over="ignore"):
+            offset = (rows - middle).astype(np.float64)
+        distances.append(np.sqrt(np.einsum("ij,ij->i", offset, offset)))
+    far = np.concatenate(distances)
+    median = np.median(far)
+    n_far = int((far > FAR * median).sum())
+    if median > 0 and 0 < n_far < len(array) / 100:
+        raise InputError(
+            f"vectors must be within {FAR:,} times their median distance from the middle, got "
+            f"{n_far:,} of {len(array):,} rows as far as {far.max() / median:.2g} times"
+        )
 
 
 def some_rows(n: int, most: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:

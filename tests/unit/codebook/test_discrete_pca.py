@@ -36,6 +36,10 @@ def test_stages_of_centroids_give_sids():
     assert estimator.inverse_transform(estimator.transform(rows)).shape == rows.shape
     with pytest.raises(SpecError, match="output must be 'sids' for stages of centroids"):
         DiscretePCA(stages=stages).fit(rows)
+    estimator.set_params(output="digits")
+    for method in (estimator.transform, estimator.inverse_transform):
+        with pytest.raises(SpecError, match="output must be 'sids' for stages of centroids"):
+            method(rows)
 
 
 def test_it_works_in_a_pipeline():

@@ -77,6 +77,8 @@ def test_a_cut_payload_is_refused(codebook, length):
         (b'format\\":1', b'format\\":2', "format must be 1, got 2"),
         (b'sweeps\\":', b'sweepz\\":', "damaged"),
         (b"x_exponent", b"y_exponent", "damaged"),
+        (b'\\"codebook_id\\":', b'\\"codebook_ie\\":', "damaged"),
+        (b'"__metadata__":', b'"__metadatb__":', "damaged"),
     ],
 )
 def test_a_changed_header_is_refused(codebook, old, new, message):
@@ -84,3 +86,16 @@ def test_a_changed_header_is_refused(codebook, old, new, message):
     assert old in payload
     with pytest.raises(ArtefactError, match=message):
         load(payload.replace(old, new))
+
+
+@pytest.mark.parametrize("name", ["content", "spec", "metrics"])
+@pytest.mark.parametrize("value", [3, [1], "text", None])
+def test_a_header_of_other_types_is_refused(codebook, name, value):
+    payload = save(codebook)
+    (length,) = struct.unpack("<Q", payload[:8])
+    outer = json.loads(payload[8 : 8 + length])
+    header = json.loads(outer["__metadata__"]["semantic_ids"]) | {name: value}
+    outer["__metadata__"]["semantic_ids"] = json.dumps(header)
+    changed = json.dumps(outer).encode()
+    with pytest.raises(ArtefactError, match="damaged"):
+        load(struct.pack("<Q", len(changed)) + changed + payload[8 + length :])

@@ -275,11 +275,39 @@ def test_vectors_too_long_to_multiply_are_refused(vectors):
         fit(vectors * np.float32(1e37), TERNARY)
 
 
-def test_one_row_far_away_is_no_trouble(vectors):
-    rows = np.concatenate([vectors, vectors[:1] * np.float32(1e6)])
-    for stages in STAGES.values():
+@pytest.mark.parametrize("scale", [1e4, 1e6, 1e20, 1e30])
+def test_a_few_rows_far_away_are_refused(vectors, scale):
+    for n_far in (1, len(vectors) // 101):
+        rows = np.concatenate([vectors, vectors[:n_far] * np.float32(scale)])
+        message = rf"within 1,000 times their median .* got {n_far} of {len(rows):,} rows as far as"
+        with pytest.raises(InputError, match=message):
+            fit(rows, TERNARY)
+        with pytest.raises(InputError, match=message):
+            fit(vectors, TERNARY, validation=rows)
+
+
+def test_many_rows_far_away_are_a_part_of_the_sample(vectors):
+    rows = np.concatenate([vectors, vectors[:50] * np.float32(1e6)])
+    codebook = fit(rows, CodebookSpec([{"centroids": 256}], rounds=2))
+    assert relative_error(rows, decode(encode(rows, codebook), codebook)) < 0.5
+
+
+def test_most_rows_may_be_the_same(vectors):
+    rows = np.concatenate([np.zeros((3000, vectors.shape[1])), vectors[:20]])
+    codebook = fit(rows, CodebookSpec([{"centroids": 16}], rounds=2))
+    assert relative_error(rows, decode(encode(rows, codebook), codebook)) < 0.5
+
+
+def test_one_row_far_away_among_few_is_no_trouble(vectors):
+    rows = np.concatenate([vectors[:60], vectors[:1] * np.float32(1e6)])
+    for stages in ([{"ternary": 12}], [{"centroids": 16}]):
         codebook = fit(rows, CodebookSpec(stages, rounds=2))
         assert np.isfinite(decode(encode(rows, codebook), codebook)).all()
+
+
+def test_centroids_are_seeded_from_all_of_a_sorted_sample():
+    R = np.repeat(np.arange(8, dtype=np.float32), 100)[:, None]
+    assert sorted(fit_centroids(R, 8, np.random.default_rng(0)).ravel()) == list(range(8))
 
 
 @pytest.mark.parametrize("wrong", [-1, 1.5, "a", None])

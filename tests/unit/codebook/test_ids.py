@@ -67,6 +67,8 @@ def test_unique_sids_have_limits():
         unique_sids([1, "1"], [2, 3], 1)
     with pytest.raises(ShapeError, match="one for each of 2, got 1"):
         unique_sids([1, 2], [2], 1)
+    with pytest.raises(InputError, match="assigned must be unique, got 1280 twice, once for 2"):
+        unique_sids([3], [5], 1, assigned={1: 0x0500, 2: 0x0500})
 
 
 def test_the_null_sid_is_neither_spelt_nor_made_unique():
