@@ -1,12 +1,15 @@
 """A session as the local profile gives it, and the CPU time and memory of all its processes."""
 
+import json
 import os
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -69,6 +72,46 @@ class Meter:
             for pid in _tree():
                 kind, mib = _memory(pid)
                 self.peak_mib[kind] = max(self.peak_mib[kind], mib)
+
+
+class Stopwatch:
+    """What a piece of work costs: CPU of all processes, and Spark's own task times.
+
+    Spark's times come from its event log, for which a session needs the `settings`.
+    """
+
+    def __init__(self, log: Path) -> None:
+        log.mkdir()
+        self.log, self.seen = log, 0
+        self.settings = {
+            "spark.eventLog.enabled": "true",
+            "spark.eventLog.dir": f"file:{log}",
+            "spark.eventLog.compress": "false",
+            "spark.eventLog.rolling.enabled": "false",
+        }
+
+    def measure(self, work: Callable[[], Any]) -> dict[str, Any]:
+        """Do the work and give its wall, task and CPU seconds."""
+        self._tasks()
+        with Meter() as meter:
+            work()
+        tasks = self._tasks()
+        return {"wall_s": meter.wall_s, "cpu_s": meter.cpu_s} | tasks
+
+    def _tasks(self) -> dict[str, float]:
+        time.sleep(2)  # the log is written behind
+        (log,) = self.log.iterdir()
+        lines = log.read_text().splitlines()
+        metrics = [
+            event["Task Metrics"]
+            for event in map(json.loads, lines[self.seen :])
+            if event["Event"] == "SparkListenerTaskEnd" and event.get("Task Metrics")
+        ]
+        self.seen = len(lines)
+        return {
+            "task_s": sum(each["Executor Run Time"] for each in metrics) / 1e3,
+            "task_jvm_cpu_s": sum(each["Executor CPU Time"] for each in metrics) / 1e9,
+        }
 
 
 def _stat(pid: int) -> list[str]:

@@ -1,7 +1,6 @@
-"""Ways to apply changes to item_sids, and what a run on changes costs beside a run on all.
+"""Ways to apply changes to item_sids, side by side.
 
-    .venv/bin/python benchmarks/layout.py                      # 2 M SIDs, 100,000 items: minutes
-    .venv/bin/python benchmarks/layout.py --sids 10000000 --items 1000000
+    .venv/bin/python benchmarks/layout.py [--sids 10000000]
 
 The changes are 1 % of the items, spread over all files: 80 % other SIDs, 10 % new, 10 % gone.
 Time is CPU seconds of all processes, driver and Python workers included, and what Spark says of
@@ -9,62 +8,25 @@ its tasks (executorRunTime); on a machine that others use only the first repeats
 """
 
 import argparse
-import json
 import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from _record import write_record
-from _spark import Meter, local_session
+from _spark import Stopwatch, local_session
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
-from semantic_ids.codebook import CodebookSpec, fit
 from semantic_ids.spark.commits import Commit
-from semantic_ids.spark.item_runs import ItemRun, update_sids
 from semantic_ids.spark.moves import apply_moves, few
-from semantic_ids.spark.quantize import Outputs, in_order, item_sids_output, rejected_items_output
-from semantic_ids.spark.sources import open_source
+from semantic_ids.spark.quantize import in_order, item_sids_output
 
 CODEBOOK = "c" * 32
 MINE = f"codebook_id = '{CODEBOOK}'"
-DIM = 384
-
-
-class Stopwatch:
-    """Measure what a piece of work costs: CPU of all processes, and Spark's own task times."""
-
-    def __init__(self, log: Path) -> None:
-        self.log, self.seen = log, 0
-
-    def measure(self, work: Callable[[], Any]) -> dict[str, Any]:
-        """Do the work and give its wall, task and CPU seconds."""
-        self._tasks()
-        with Meter() as meter:
-            work()
-        tasks = self._tasks()
-        return {"wall_s": meter.wall_s, "cpu_s": meter.cpu_s} | tasks
-
-    def _tasks(self) -> dict[str, float]:
-        time.sleep(2)  # the log is written behind
-        (log,) = self.log.iterdir()
-        lines = log.read_text().splitlines()
-        metrics = [
-            event["Task Metrics"]
-            for event in map(json.loads, lines[self.seen :])
-            if event["Event"] == "SparkListenerTaskEnd" and event.get("Task Metrics")
-        ]
-        self.seen = len(lines)
-        return {
-            "task_s": sum(each["Executor Run Time"] for each in metrics) / 1e3,
-            "task_jvm_cpu_s": sum(each["Executor CPU Time"] for each in metrics) / 1e9,
-        }
 
 
 # Ways to apply changes
@@ -163,44 +125,6 @@ def _bind(function: Callable[..., Any], *arguments: Any, **options: Any) -> Call
     return lambda: function(*arguments, **options)
 
 
-# A run on changes beside a run on all
-
-
-def runs(spark: SparkSession, folder: Path, n: int, meter: Stopwatch) -> dict[str, Any]:
-    """Measure a run on all, one where nothing moved, and one with 1 % of the rows changed."""
-    rng = np.random.default_rng(0)
-    sample = rng.normal(size=(4000, DIM)).astype(np.float32)
-    codebook = fit(sample, CodebookSpec([{"ternary": 25}], rounds=0), collection="text")
-    source = f"{folder}/embeddings"
-    noise = F.transform(F.sequence(F.lit(1), F.lit(DIM)), lambda i: F.sin(F.col("id") * i + i))
-    writer = spark.range(n).select(
-        F.col("id").alias("item_id"), noise.cast("array<float>").alias("text")
-    )
-    feed = writer.repartition(4).write.format("delta").option("delta.enableChangeDataFeed", "true")
-    feed.option("delta.enableDeletionVectors", "true").save(source)
-    outputs = Outputs(
-        item_sids_output(f"{folder}/item_sids", LongType()),
-        rejected_items_output(f"{folder}/rejected_items", LongType()),
-    )
-
-    def run(name: str) -> dict[str, Any]:
-        said: list[str] = []
-
-        def work() -> None:
-            items = open_source(spark, "embeddings", source)
-            job = ItemRun(items, codebook, outputs, "float32", "remove", name)
-            said.append(update_sids(job).message)
-
-        return meter.measure(work) | {"said": said[0]}
-
-    results = {"all rows": run("all")}
-    table = DeltaTable.forPath(spark, source)
-    for share, name in ((100_000, "a handful of rows"), (100, "1 % of the rows")):
-        table.update(f"item_id % {share} = 7", {"text": "transform(text, x -> -x)"})
-        results[name] = run(name)
-    return results
-
-
 def markdown(title: str, results: dict[str, Any], base: str) -> str:
     """Write a table of figures, with ratios of CPU time to a base."""
     lines = [f"| {title} | CPU s | of {base} | task s | wall s |", "|---|---|---|---|---|"]
@@ -216,33 +140,18 @@ def markdown(title: str, results: dict[str, Any], base: str) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sids", type=int, default=2_000_000)
-    parser.add_argument("--items", type=int, default=100_000)
     parser.add_argument("--output", type=Path, default=Path("artifacts/layout.json"))
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="layout-"))
-    (folder / "log").mkdir()
-    settings = {
-        "spark.driver.memory": "4g",
-        "spark.eventLog.enabled": "true",
-        "spark.eventLog.dir": f"file:{folder}/log",
-        "spark.eventLog.compress": "false",
-        "spark.eventLog.rolling.enabled": "false",
-        "spark.local.dir": f"{folder}/local",
-    }
-    spark = local_session(2, **settings)
     meter = Stopwatch(folder / "log")
-    results = {"sids": options.sids, "items": options.items}
+    spark = local_session(2, **meter.settings, **{"spark.driver.memory": "4g"})
     try:
-        if options.sids:
-            results["ways"] = ways(spark, folder, options.sids, meter)
-            print(markdown("way", results["ways"], "write all rows, in order"), "\n")
-        if options.items:
-            results["runs"] = runs(spark, folder, options.items, meter)
-            print(markdown("run on", results["runs"], "all rows"))
+        results = ways(spark, folder, options.sids, meter)
     finally:
         spark.stop()
         shutil.rmtree(folder)
-    write_record(options.output, "layout", results)
+    print(markdown("way", results, "write all rows, in order"))
+    write_record(options.output, "layout", {"sids": options.sids, "ways": results})
 
 
 if __name__ == "__main__":

@@ -1,16 +1,15 @@
 """Events per second and core of build_sequences against other ways, in one run.
 
-    .venv/bin/python benchmarks/sequences.py [stage] [whole] [since] [memory] [--events 2000000]
+    .venv/bin/python benchmarks/sequences.py [stage] [whole] [memory] [--events 2000000]
 
 Generates events with Spark on one core: users by a power law (`--skew`, 0 for alike), items by
 another, times over a year with ties. All arms read the same warm Parquet. What counts is events per
 second of CPU time of all processes (driver, JVM, workers), which a busy machine changes little;
-wall time stands beside it. `since` counts Spark's own executorRunTime.
+wall time stands beside it.
 
 stage    events with SIDs to segments: ours, what it replaced (the JVM sorts, Arrow takes rows), and
          collect_list with sort_array in the JVM, which leaves arrays
 whole    join, pack, check and commit, against a join, collect_list and a write to Parquet
-since    a full build, then a run with 1 % new events of the last days
 memory   one user with all events, and as many users with one event each
 """
 
@@ -191,48 +190,6 @@ def measure_whole(spark: SparkSession, folder: Path, options: argparse.Namespace
     return best_of({name: (arm, options.events) for name, arm in arms.items()}, options.rounds)
 
 
-def task_seconds(spark: SparkSession, work: Callable[[], Any]) -> tuple[float, Any]:
-    """Add up executorRunTime of the stages that some work ran; give its result, too."""
-    context = spark.sparkContext
-    group = uuid.uuid4().hex
-    tracker = context.statusTracker()
-    context.setJobGroup(group, "measured")
-    result = work()
-    store = context._jsc.sc().statusStore()
-    stages = {
-        stage
-        for job in tracker.getJobIdsForGroup(group)
-        for stage in (tracker.getJobInfo(job) or SimpleNamespace(stageIds=[])).stageIds
-    }
-    total = 0
-    for stage in stages:
-        try:
-            total += store.lastStageAttempt(stage).executorRunTime()
-        except Exception:  # a skipped stage has no attempt
-            continue
-    return total / 1000, result
-
-
-def measure_since(spark: SparkSession, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    write_sources(folder, options)
-    table = str(folder / "sequences")
-    run(spark, folder, str(folder / "warm-up"))
-    full_s, _ = task_seconds(spark, lambda: run(spark, folder, table))
-    results: dict[str, Any] = {"full_task_s": full_s}
-    last_days = FIRST + YEAR - 3 * 86_400_000_000
-    for seed, share in enumerate((0.0001, 0.01, 0.01), start=1):
-        n = int(options.events * share)
-        new = draw(n, options.users, skew=options.skew, seed=seed, first=last_days)
-        deltalake.write_deltalake(folder / "events", new, mode="append")
-        seconds, summary = task_seconds(spark, lambda: run(spark, folder, table, since="last"))
-        assert (summary.rows_in, summary.rows_rejected) == (n, 0)
-        results[f"since, {n:,} new events, run {seed}"] = {
-            "task_s": seconds,
-            "of_full": seconds / full_s,
-        }
-    return results
-
-
 def measure_memory(
     spark: SparkSession, folder: Path, options: argparse.Namespace
 ) -> dict[str, Any]:
@@ -251,7 +208,6 @@ def measure_memory(
 MEASURES = {
     "stage": measure_stage,
     "whole": measure_whole,
-    "since": measure_since,
     "memory": measure_memory,
 }
 

@@ -235,7 +235,7 @@ def test_files_out_of_time_order_are_refused(tmp_path, sequences):
 
 
 def test_rows_out_of_time_order_are_refused_while_reading(tmp_path, sequences):
-    write_examples(tmp_path / "e", n_commits=1)
+    write_examples(tmp_path / "e", n=20, n_commits=1)
     dataset = ExampleDataset(tmp_path / "e", SequenceHistories(sequences), 8, order="time")
     with pytest.raises(
         InputError,
@@ -247,7 +247,11 @@ def test_rows_out_of_time_order_are_refused_while_reading(tmp_path, sequences):
 @pytest.mark.parametrize(
     ("arguments", "error", "said"),
     [
-        ({"batch_size": 0}, InputError, "batch_size must be 1 or more, got 0"),
+        ({"batch_size": 0}, InputError, "batch_size must be a whole number, 1 or more, got 0"),
+        ({"batch_size": 2.5}, InputError, "batch_size must be a whole number, .* got 2.5"),
+        ({"newest": 2.5}, InputError, "newest must be a whole number, 1 or more, got 2.5"),
+        ({"newest": True}, InputError, "newest must be a whole number, 1 or more, got True"),
+        ({"window": 8.5}, InputError, "window must be a whole number, 1 or more, got 8.5"),
         ({"window": 7}, InputError, "window must be batch_size, 8, or more, got 7"),
         ({"order": "user"}, InputError, "order must be 'stored' or 'time', got 'user'"),
         ({"order": "time", "shuffle_seed": 1}, InputError, "shuffle_seed must be None where order"),

@@ -259,7 +259,14 @@ def vacuum(path: str) -> None:
         ({"user_ids": [7, None]}, InputError, "none null"),
         ({"before": [0, 0]}, ShapeError, r"microseconds of shape \(1,\), .* got int64 \(2,\)"),
         ({"before": [0.5]}, ShapeError, r"before must be int64 .* got float64 \(1,\)"),
-        ({"newest": 0}, InputError, "newest must be 1 or more, got 0"),
+        (
+            {"before": np.array([2**63])},
+            InputError,
+            "before must be int64 .* got 9223372036854775808",
+        ),
+        ({"newest": 0}, InputError, "newest must be a whole number, 1 or more, got 0"),
+        ({"newest": 2.5}, InputError, "newest must be a whole number, 1 or more, got 2.5"),
+        ({"newest": True}, InputError, "newest must be a whole number, 1 or more, got True"),
     ],
 )
 def test_arguments_of_the_wrong_type_are_refused(tmp_path, arguments, error, said):

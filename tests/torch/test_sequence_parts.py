@@ -16,7 +16,7 @@ from semantic_ids.trainers.units import Unit
 pytestmark = pytest.mark.torch
 
 
-GOLDEN = list("301542")
+GOLDEN = list("354210")
 
 
 @pytest.mark.parametrize("kind", [pa.binary(), pa.large_binary(), pa.binary_view()])
@@ -86,8 +86,11 @@ def test_deal_gives_each_unit_to_one_share_and_keeps_the_shares_even(n_rows, n_s
 def test_shuffled_files_are_in_an_order_that_never_changes():
     order = [unit.file[-1] for unit in shuffle_files(units([1] * 6), seed=0, epoch=1)]
     assert order == GOLDEN
-    elsewhere = [unit._replace(file="s3://bucket/x/" + unit.file) for unit in units([1] * 6)]
+    elsewhere = [unit._replace(file=f"s3://bucket/{unit.file[-1]}") for unit in units([1] * 6)]
     assert [unit.file[-1] for unit in shuffle_files(elsewhere, seed=0, epoch=1)] == GOLDEN
+    twice = [unit._replace(row_group=i) for unit in units([1] * 6) for i in (0, 1)]
+    order = [(u.file[-1], u.row_group) for u in shuffle_files(twice, seed=0, epoch=1)]
+    assert order == [(name, i) for name in GOLDEN for i in (0, 1)]
 
 
 def test_importing_the_trainers_room_loads_no_spark():

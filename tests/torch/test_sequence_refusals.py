@@ -3,14 +3,16 @@
 import json
 import struct
 import zlib
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from sequence_tables import Sequences, random_segments, write_sequences
+from sequence_tables import CODEBOOK_ID, Segment, Sequences, random_segments, write_sequences
 
 from semantic_ids.errors import InputError, TableError
-from semantic_ids.trainers import SequenceDataset
+from semantic_ids.trainers import SequenceDataset, SequenceHistories
 
 pytestmark = pytest.mark.torch
 
@@ -103,7 +105,7 @@ def test_a_version_that_does_not_exist_is_refused(sequences, version):
 
 
 def test_a_negative_version_is_refused(sequences):
-    with pytest.raises(InputError, match="version must be 0 or more, got -1"):
+    with pytest.raises(InputError, match="version must be a whole number, 0 or more, got -1"):
         SequenceDataset(sequences.path, 8, version=-1)
 
 
@@ -217,10 +219,93 @@ def test_a_segment_whose_columns_disagree_is_refused_while_reading(tmp_path, nam
         list(dataset)
 
 
+def replaced(table: pa.Table, name: str, change: Callable[[list], list]) -> pa.Table:
+    """Give a table with other values in a column."""
+    place = table.column_names.index(name)
+    column = pa.array(change(table.column(name).to_pylist()), table.schema.field(place).type)
+    return table.set_column(place, name, column)
+
+
+READERS = [lambda path: SequenceDataset(path, 8), SequenceHistories]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_segments_without_a_codebook_are_refused_with_their_file(tmp_path, reader):
+    table = write_sequences(
+        tmp_path / "t",
+        in_one_file(random_segments(9)),
+        row_group_size=3,
+        change=lambda t: replaced(t, "codebook_id", lambda ids: [None, None, *ids[2:-1], None]),
+    )
+    with pytest.raises(
+        TableError, match=r"codebook_id must not be null, got null in 3 of 9 rows of .*parquet"
+    ):
+        reader(table.path)
+
+
+def test_histories_do_not_take_a_log_that_counts_no_nulls_for_one_without(tmp_path):
+    table = write_sequences(
+        tmp_path / "t",
+        in_one_file(random_segments(9)),
+        change=lambda t: replaced(t, "codebook_id", lambda ids: [None, *ids[1:]]),
+    )
+
+    def forget(action: dict) -> dict:
+        if "add" in action:
+            stats = json.loads(action["add"]["stats"])
+            del stats["nullCount"]["codebook_id"]
+            action["add"]["stats"] = json.dumps(stats)
+        return action
+
+    change_log(table.path, 0, forget)
+    with pytest.raises(TableError, match="codebook_id must not be null, got null in 1 of 9 rows"):
+        SequenceHistories(table.path)
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("n_bytes_left", [4, 10, 0])
+def test_the_width_is_that_of_most_segments_and_not_of_a_damaged_one(
+    tmp_path, reader, n_bytes_left
+):
+    segments = in_one_file([s for s in random_segments(20) if s.sids])
+    n_events = [len(s.sids) for s in segments]
+    damaged = n_events.index(max(n_events))
+    segments.insert(0, segments.pop(damaged))
+
+    def damage(sids: list[bytes]) -> list[bytes]:
+        return [b"x" * n_bytes_left * max(n_events), *sids[1:]]
+
+    table = write_sequences(tmp_path / "t", segments, change=lambda t: replaced(t, "sids", damage))
+    assert reader(table.path).width == 5
+    with pytest.raises(InputError, match=f"sids must have 5 .* for user {segments[0].user_id} in"):
+        list(SequenceDataset(table.path, 8))
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_statistics_are_those_of_the_column_though_a_struct_stands_before_it(tmp_path, reader):
+    structs = pa.array([{"a": "x", "b": "y"}] * 30)
+    table = write_sequences(
+        tmp_path / "t", random_segments(30), change=lambda t: t.add_column(0, "extra", structs)
+    )
+    assert reader(table.path).codebook_id == CODEBOOK_ID
+    expected = [len(s.sids) for s in table.segments]
+    assert sum(map(len, SequenceDataset(table.path, 8))) == len(expected)
+    assert SequenceHistories(table.path).of(range(30)).lengths.tolist() == expected
+
+
+def in_one_file(segments: list[Segment]) -> list[Segment]:
+    return [replace(s, ds=segments[0].ds, bucket=0) for s in segments]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"batch_size": 0}, "batch_size must be 1 or more, got 0"),
+        ({"batch_size": 0}, "batch_size must be a whole number, 1 or more, got 0"),
+        ({"batch_size": 2.5}, "batch_size must be a whole number, 1 or more, got 2.5"),
+        ({"rank": 0.5}, "rank must be a whole number, 0 or more, got 0.5"),
+        ({"rank": -1}, "rank must be a whole number, 0 or more, got -1"),
+        ({"world_size": True}, "world_size must be a whole number, 1 or more, got True"),
+        ({"version": 1.5}, "version must be a whole number, 0 or more, got 1.5"),
         ({"rank": 2, "world_size": 2}, r"rank must be in \[0, world_size\), got 2 of 2"),
         ({"values": "int"}, "values must be 'sids' or 'bytes', got 'int'"),
     ],

@@ -64,7 +64,14 @@ def load(payload: bytes, expected_id: str | None = None) -> Codebook:
         is_sound = codebook.content == content and codebook.codebook_id == header["codebook_id"]
     except ArtefactError:
         raise
-    except (SafetensorError, SpecError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (
+        SafetensorError,
+        SpecError,
+        AttributeError,
+        LookupError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise ArtefactError(f"codebook bytes are damaged: {error!r}") from error
     if not is_sound:
         raise ArtefactError(

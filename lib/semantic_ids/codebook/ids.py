@@ -104,7 +104,8 @@ def unique_sids(
     Raises
     ------
     InputError
-        If an item or a value of `assigned` comes twice, a SID is null, or more than 255 items share a SID.
+        If an item or a value of `assigned` comes twice, a SID is null, or more than 255 items share
+        a SID.
     ShapeError
         If there are not as many SIDs as items.
     """

@@ -1,6 +1,7 @@
 """What callers give: checked, and brought into one type."""
 
 from collections.abc import Sequence
+from numbers import Integral
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -19,6 +20,13 @@ def check_values(values: str) -> None:
     """Raise InputError unless batches can have SIDs of this form."""
     if values not in get_args(Values):
         raise InputError(f"values must be 'sids' or 'bytes', got {values!r}")
+
+
+def check_integer(name: str, value: Any, *, least: int) -> None:
+    """Raise InputError unless an argument is a whole number of at least `least`."""
+    is_whole = isinstance(value, Integral) and not isinstance(value, bool)
+    if not is_whole or value < least:
+        raise InputError(f"{name} must be a whole number, {least} or more, got {value!r}")
 
 
 def as_user_ids(user_ids: UserIds, kind: pa.DataType) -> pa.Array:
@@ -51,6 +59,8 @@ def as_moments(before: Moments, n: int) -> npt.NDArray[np.int64]:
     ------
     ShapeError
         If they are not n integers.
+    InputError
+        If one is beyond int64.
     """
     moments = before.numpy(force=True) if isinstance(before, Tensor) else np.asarray(before)
     if moments.shape != (n,) or (moments.dtype.kind not in "iu" and n):
@@ -58,6 +68,8 @@ def as_moments(before: Moments, n: int) -> npt.NDArray[np.int64]:
             f"before must be int64 microseconds of shape ({n},), one for each user, "
             f"got {moments.dtype} {moments.shape}"
         )
+    if moments.dtype.kind == "u" and moments.max(initial=0) > np.iinfo(np.int64).max:
+        raise InputError(f"before must be int64 microseconds, got {moments.max()}")
     return moments.astype(np.int64)
 
 

@@ -60,7 +60,8 @@ class SequenceDataset(ShardedDataset[SequenceBatch]):
     ------
     TableError
         If the table, the version, a column or the codebook does not exist, if the table has
-        deletion vectors or column mapping, or if it has several codebooks and none was chosen.
+        deletion vectors or column mapping, if it has several codebooks and none was chosen, or if
+        a codebook_id is null.
     InputError
         If an argument is out of its range; while reading, if a segment's blobs differ in length.
 
@@ -94,6 +95,7 @@ class SequenceDataset(ShardedDataset[SequenceBatch]):
         packed = snapshot.choose(columns)
         read = ["user_id", "n_events", "sids", *packed]
         units = list_units(snapshot.files, read, filesystem)
+        self._table_id = snapshot.table_id
         self.version = snapshot.version
         self.codebook_id = choose_codebook({u.codebook_id for u in units}, codebook_id, path)
         super().__init__(
@@ -114,4 +116,9 @@ class SequenceDataset(ShardedDataset[SequenceBatch]):
         return map(self._decode, rebatch(pieces, self.batch_size))
 
     def _identity(self) -> dict[str, Any]:
-        return {"version": self.version, "codebook_id": self.codebook_id, "ds": self._ds}
+        return {
+            "table_id": self._table_id,
+            "version": self.version,
+            "codebook_id": self.codebook_id,
+            "ds": self._ds,
+        }

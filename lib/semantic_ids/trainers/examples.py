@@ -1,23 +1,23 @@
 """A torch dataset over a table of examples, each with its user's history at its time."""
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import torch
 from pyarrow import fs
 from torch import Tensor
 
 from semantic_ids.errors import InputError, TableError
+from semantic_ids.trainers.arguments import check_integer
 from semantic_ids.trainers.batch import ExampleBatch
 from semantic_ids.trainers.decode import Piece, rebatch, refuse_nulls
 from semantic_ids.trainers.histories import SequenceHistories
 from semantic_ids.trainers.sharded import ShardedDataset, check_shares
 from semantic_ids.trainers.snapshot import check_names, column_types, list_files, open_table
+from semantic_ids.trainers.time_order import in_time_order, micros_of, refuse_disorder
 from semantic_ids.trainers.units import list_units
 
 Order = Literal["stored", "time"]
@@ -51,7 +51,7 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
         Version of the table to read. Default: the latest, looked up once, here.
     order : {"stored", "time"}
         Examples as the files have them, or in the order of time, which files must then be written
-        in: sorted by timestamp, and none beginning before another ends.
+        in: sorted by timestamp, and no row group beginning before another ends.
     window : int
         Examples whose histories are looked up, and held, at once.
     rank, world_size : int
@@ -101,16 +101,15 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
     ) -> None:
         check_shares(batch_size, rank=rank, world_size=world_size)
         _check_order(order, shuffle_seed)
-        if window < batch_size:
-            raise InputError(f"window must be batch_size, {batch_size}, or more, got {window}")
+        _check_sizes(window, batch_size, newest=newest)
         path = str(path)
         table = open_table(path, "examples", version=version, storage_options=storage_options)
         _check_columns(column_types(table), histories.user_id, features, path)
-        log = list_files(table)
-        files = _in_time_order(log, path) if order == "time" else log.column("uri").to_pylist()
+        files = list_files(table).column("uri").to_pylist()
         columns = list(dict.fromkeys(["user_id", "timestamp", *features]))
+        units = list_units(files, columns, filesystem, by_codebook=False)
         super().__init__(
-            list_units(files, columns, filesystem, by_codebook=False),
+            in_time_order(units, filesystem) if order == "time" else units,
             columns,
             batch_size=batch_size,
             rank=rank,
@@ -118,22 +117,24 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
             shuffle_seed=shuffle_seed,
             filesystem=filesystem,
         )
+        self._table_id = str(table.metadata().id)
         self.version = table.version()
-        self._histories, self._newest = histories, newest
+        self._histories = histories
+        self._newest = None if newest is None else int(newest)
         self._features = list(features)
         self._order = order
         self._window = window // batch_size * batch_size
 
     def _batches(self, pieces: Iterator[Piece]) -> Iterator[ExampleBatch]:
-        latest = np.iinfo(np.int64).min
+        latest = int(np.iinfo(np.int64).min)
         for window in rebatch(pieces, self._window):
             for piece in window:
                 refuse_nulls(piece)
             rows = pa.Table.from_batches([piece.rows for piece in window]).combine_chunks()
-            times = _micros(rows.column("timestamp"))
+            times = micros_of(rows.column("timestamp"))
             if self._order == "time":
-                _refuse_disorder(np.append(latest, times), window)
-                latest = times[-1]
+                refuse_disorder(times, window, after=latest)
+                latest = int(times[-1])
             users = rows.column("user_id").combine_chunks().cast(self._histories.user_id)
             selection = self._histories.select(users, before=times, newest=self._newest)
             for start in range(0, len(times), self.batch_size):
@@ -150,7 +151,9 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
 
     def _identity(self) -> dict[str, Any]:
         return {
+            "examples_table": self._table_id,
             "examples": self.version,
+            "sequences_table": self._histories.table_id,
             "sequences": self._histories.version,
             "codebook_id": self._histories.codebook_id,
             "newest": self._newest,
@@ -165,6 +168,14 @@ def _check_order(order: str, shuffle_seed: int | None) -> None:
         raise InputError(f"shuffle_seed must be None where order is 'time', got {shuffle_seed}")
 
 
+def _check_sizes(window: int, batch_size: int, *, newest: int | None) -> None:
+    check_integer("window", window, least=1)
+    if window < batch_size:
+        raise InputError(f"window must be batch_size, {batch_size}, or more, got {window}")
+    if newest is not None:
+        check_integer("newest", newest, least=1)
+
+
 def _check_columns(
     found: dict[str, str], user_id: pa.DataType, features: Sequence[str], path: str
 ) -> None:
@@ -175,38 +186,9 @@ def _check_columns(
             raise TableError(f"{name} must be {' or '.join(allowed)} in {path}, got {found[name]}")
 
 
-def _in_time_order(log: pa.Table, path: str) -> list[str]:
-    """Return files by the time of their examples, from the statistics of the log."""
-    names = ("min.timestamp", "max.timestamp", "uri")
-    if len(log) and any(n not in log.column_names or log.column(n).null_count for n in names):
-        raise TableError(f"timestamp must have statistics in {path} where order is 'time'")
-    files = sorted(zip(*(log.column(n).to_pylist() for n in names), strict=True)) if log else []
-    for (_, last, file), (first, _, next_file) in pairwise(files):
-        if first < last:
-            raise TableError(
-                "files must not overlap in time where order is 'time', "
-                f"got {file}, which ends after {next_file} begins"
-            )
-    return [uri for _, _, uri in files]
-
-
-def _refuse_disorder(times: npt.NDArray[np.int64], window: Sequence[Piece]) -> None:
-    falls = times[1:] < times[:-1]
-    if falls.any():
-        ends = np.cumsum([piece.rows.num_rows for piece in window])
-        file = window[int(np.searchsorted(ends, falls.argmax(), side="right"))].file
-        raise InputError(f"timestamps must not decrease where order is 'time', one does in {file}")
-
-
-def _micros(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    if not pa.types.is_integer(column.type):
-        column = column.cast(pa.timestamp("us", column.type.tz), safe=False).cast(pa.int64())
-    return column.to_numpy()  # type: ignore[no-any-return]  # pyarrow has no types
-
-
 def _feature(column: pa.ChunkedArray) -> Tensor | list[str]:
     if pa.types.is_timestamp(column.type):
-        return torch.from_numpy(_micros(column).copy())
+        return torch.from_numpy(micros_of(column).copy())
     if pa.types.is_primitive(column.type):
         return torch.from_numpy(column.to_numpy().copy())
     return column.to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types

@@ -10,13 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import fs
 
-from semantic_ids.errors import InputError
 from semantic_ids.trainers.arguments import (
     Moments,
     UserIds,
     Values,
     as_moments,
     as_user_ids,
+    check_integer,
     check_values,
 )
 from semantic_ids.trainers.batch import SequenceBatch
@@ -64,6 +64,8 @@ class SequenceHistories:
 
     Attributes
     ----------
+    table_id : str
+        The table's id in its log.
     version : int
     codebook_id : str or None
         None only where there is no segment to read.
@@ -74,7 +76,8 @@ class SequenceHistories:
     ------
     TableError
         If the table, the version, a column or the codebook does not exist, if the table has
-        deletion vectors or column mapping, or if it has several codebooks and none was chosen.
+        deletion vectors or column mapping, if it has several codebooks and none was chosen, or if
+        a codebook_id is null.
 
     Examples
     --------
@@ -99,6 +102,7 @@ class SequenceHistories:
         check_values(values)
         snapshot = open_snapshot(str(path), version=version, storage_options=storage_options)
         names = snapshot.choose(columns)
+        self.table_id = snapshot.table_id
         self.version = snapshot.version
         self.user_id = snapshot.user_id
         self._buckets = snapshot.buckets
@@ -149,8 +153,8 @@ class SequenceHistories:
         """Read what ``of`` returns, to be made into several batches; histories are held once."""
         ids = as_user_ids(user_ids, self.user_id)
         moments = None if before is None else as_moments(before, len(ids))
-        if newest is not None and newest < 1:
-            raise InputError(f"newest must be 1 or more, got {newest}")
+        if newest is not None:
+            check_integer("newest", newest, least=1)
         known = ids.unique()
         users = Users(known.take(pc.array_sort_indices(known)), np.arange(len(known)))
         numbers = pc.index_in(ids, value_set=users.ids).to_numpy().astype(np.int64)

@@ -66,15 +66,16 @@ def files_of(snapshot: Snapshot) -> list[StoredFile]:
             (ds - EPOCH).days,
             None if None in users else users,
             first_us,
-            codebooks[0] if codebooks[0] == codebooks[1] else None,
+            codebooks[0] if codebooks[0] == codebooks[1] and n_nulls == 0 else None,
         )
-        for uri, bucket, ds, users, first_us, codebooks in zip(
+        for uri, bucket, ds, users, first_us, codebooks, n_nulls in zip(
             snapshot.files,
             column("partition.bucket"),
             column("partition.ds"),
             bounds["user_id"],
             _micros(log),
             bounds["codebook_id"],
+            column("null_count.codebook_id"),
             strict=True,
         )
     ]

@@ -15,7 +15,7 @@ from semantic_ids.errors import InputError
 from semantic_ids.trainers.decode import Piece, packed_bytes, refuse_nulls
 from semantic_ids.trainers.lookup import StoredFile, Users
 from semantic_ids.trainers.point_in_time import Int64Array, Segments
-from semantic_ids.trainers.units import BYTES_PER_READ, open_file, statistics_of
+from semantic_ids.trainers.units import BYTES_PER_READ, bounds_of, leaf_index, open_file
 
 MAX_FOOTERS = 4096
 
@@ -49,9 +49,9 @@ class SegmentReader:
                 self._footers[uri] = opened.metadata
             keys = ["user_id"] if file.codebook_id else ["user_id", "codebook_id"]
             names = ["user_id", "n_events", "sids", "timestamps", *columns]
-            place = opened.schema_arrow.names.index("user_id")
+            place = leaf_index(opened, "user_id")
             for row_group in range(opened.num_row_groups):
-                near = users.between(statistics_of(opened.metadata.row_group(row_group), place))
+                near = users.between(bounds_of(opened.metadata.row_group(row_group), place))
                 if len(near.ids):
                     read = opened.read_row_group(row_group, keys, use_threads=False)
                     rows, found = self._rows_of(read, near)

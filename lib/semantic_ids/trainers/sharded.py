@@ -8,13 +8,14 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any, Generic, Protocol, Self, TypeVar
 
-import torch
 from pyarrow import fs
 from torch.utils.data import IterableDataset, get_worker_info
 
 from semantic_ids.errors import InputError
+from semantic_ids.trainers.arguments import check_integer
 from semantic_ids.trainers.batch import Position
 from semantic_ids.trainers.decode import Piece
+from semantic_ids.trainers.start import Start
 from semantic_ids.trainers.streams import Turns, deal, shuffle_files
 from semantic_ids.trainers.units import BYTES_PER_READ, Unit, read_units
 
@@ -57,16 +58,14 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
         shuffle_seed: int | None,
         filesystem: fs.FileSystem | None,
     ) -> None:
-        self.batch_size = batch_size
-        self.rank = rank
-        self.world_size = world_size
+        self.batch_size = int(batch_size)
+        self.rank = int(rank)
+        self.world_size = int(world_size)
         self.shuffle_seed = shuffle_seed
         self._units = units
         self._columns = columns
         self._filesystem = filesystem
-        # In shared memory, because persistent DataLoader workers keep a copy of the dataset.
-        self._start = torch.zeros(3, dtype=torch.int64)
-        self._start.share_memory_()  # type: ignore[no-untyped-call]  # torch does not annotate it
+        self._start = Start()
 
     @abstractmethod
     def _batches(self, pieces: Iterator[Piece]) -> Iterator[Batch]:
@@ -77,29 +76,34 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
         """Name all that decides which batches come in which order."""
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield this rank's batches or, in a DataLoader worker, this worker's share of them."""
+        """Return this rank's batches or, in a DataLoader worker, this worker's share of them."""
         worker = get_worker_info()
-        n_streams = 1 if worker is None else worker.num_workers
-        start = self._start_position(n_streams)
+        number, n_streams = (0, 1) if worker is None else (worker.id, worker.num_workers)
+        # Not in a generator, which would look for its start at its first batch, maybe too late.
+        return self._batches_from(self._start.take(number, n_streams), number)
+
+    def _batches_from(self, start: Position, worker: int) -> Iterator[Batch]:
+        n_streams = start.n_streams
         streams, turns = self._deal(start.epoch, n_streams)
         first, taken = turns.taken(start.n_batches)
-        stream = (first + (0 if worker is None else worker.id)) % n_streams
+        stream = (first + worker) % n_streams
         pieces = self._read(streams[stream], skip=taken[stream] * self.batch_size)
         for i, batch in enumerate(self._batches(pieces), start=taken[stream]):
             yield batch.at(Position(start.epoch, turns.received_after(stream, i), n_streams))
 
     def set_epoch(self, epoch: int) -> None:
-        """Let the next iteration read an epoch, from its start or a loaded state's place.
+        """Let the next iterations read an epoch; the first one from a loaded state's place in it.
 
-        Call it before each epoch. It reaches persistent DataLoader workers, too.
+        Call it before each epoch, and not while one is read. It reaches persistent DataLoader
+        workers, too.
         """
-        if epoch != self.epoch:
-            self._start.copy_(torch.tensor([epoch, 0, 0]))
+        check_integer("epoch", epoch, least=0)
+        self._start.set_epoch(int(epoch))
 
     @property
     def epoch(self) -> int:
         """The epoch that the next iteration reads."""
-        return int(self._start[0])
+        return self._start.epoch
 
     def n_batches(self, num_workers: int = 0, *, rank: int | None = None) -> int:
         """Return how many batches a rank, by default this one, gets in the current epoch."""
@@ -125,17 +129,19 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Let the next iteration yield exactly the batches that came after ``state_dict``'s.
 
+        It alone goes on there; later ones read whole epochs.
+
         Raises
         ------
         InputError
-            If the state is of another table version, codebook, seed, batch size, rank or world
+            If the state is of another table, version, codebook, seed, batch size, rank or world
             size; and from the iteration, if the DataLoader has another number of workers.
         """
         for name, here in (self._identity() | self._shares()).items():
             if state.get(name) != here:
                 raise InputError(f"{name} must be that of the state, {state.get(name)}, got {here}")
-        position = [state["epoch"], state["n_batches"], state["n_streams"]]
-        self._start.copy_(torch.tensor(position))
+        fields = (field.name for field in dataclasses.fields(Position))
+        self._start.load(Position(**{name: state[name] for name in fields}))
 
     def _shares(self) -> dict[str, Any]:
         return {
@@ -144,15 +150,6 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
             "rank": self.rank,
             "world_size": self.world_size,
         }
-
-    def _start_position(self, n_streams: int) -> Position:
-        epoch, n_batches, taken_from = self._start.tolist()
-        if n_batches and taken_from != n_streams:
-            raise InputError(
-                f"num_workers must be {taken_from}, as when the state was taken, got {n_streams} "
-                "(0 and 1 are the same)"
-            )
-        return Position(epoch, n_batches, n_streams)
 
     def _deal(
         self, epoch: int, n_streams: int, *, rank: int | None = None
@@ -184,7 +181,8 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
 
 def check_shares(batch_size: int, *, rank: int, world_size: int) -> None:
     """Raise InputError unless batches and shares of this size can be made."""
-    if batch_size < 1:
-        raise InputError(f"batch_size must be 1 or more, got {batch_size}")
-    if not 0 <= rank < world_size:
+    check_integer("batch_size", batch_size, least=1)
+    check_integer("rank", rank, least=0)
+    check_integer("world_size", world_size, least=1)
+    if rank >= world_size:
         raise InputError(f"rank must be in [0, world_size), got {rank} of {world_size}")

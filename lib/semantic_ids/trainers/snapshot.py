@@ -14,6 +14,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from semantic_ids.errors import InputError, TableError, nearest
+from semantic_ids.trainers.arguments import check_integer
 
 FORMAT = "1"
 COLUMN_TYPES = {
@@ -34,10 +35,12 @@ class Snapshot:
 
     Parameters
     ----------
+    table_id : str
+        The table's id in its log, the same wherever the table lies.
     version : int
     log : Table
-        A row for each data file, sorted by ``file_key``: its `uri` (local files are plain paths)
-        and what the log says of it, such as ``partition.ds`` or ``min.user_id``.
+        A row for each data file, sorted by its path in the log: its `uri` (local files are plain
+        paths) and what the log says of it, such as ``partition.ds`` or ``min.user_id``.
     packed : mapping of str to dtype
         ``timestamps`` and the event columns, with the type of an element.
     user_id : pyarrow type
@@ -45,6 +48,7 @@ class Snapshot:
         Number of buckets that users are hashed to, where the table says so.
     """
 
+    table_id: str
     version: int
     log: pa.Table
     packed: Mapping[str, np.dtype[Any]]
@@ -88,6 +92,7 @@ def open_snapshot(
         day = log.column("partition.ds")
         log = log.filter(pc.and_(pc.greater_equal(day, first), pc.less_equal(day, last)))
     return Snapshot(
+        table_id=str(table.metadata().id),
         version=table.version(),
         log=log,
         packed=packed,
@@ -109,15 +114,9 @@ def open_table(
 def list_files(table: DeltaTable) -> pa.Table:
     """Return what the log says of each data file, as ``Snapshot.log``."""
     actions = pa.table(table.get_add_actions(flatten=True))
-    uris = [_located(table.table_uri, path) for path in actions.column("path").to_pylist()]
-    order = sorted(range(len(uris)), key=lambda i: file_key(uris[i]))
-    log = actions.append_column("uri", pa.array(uris, pa.string()))
-    return log.take(pa.array(order, pa.int64()))
-
-
-def file_key(uri: str) -> str:
-    """Return what names a file wherever its table lies: partition folders and name."""
-    return "/".join(uri.split("/")[-3:])
+    log = actions.sort_by("path")
+    uris = [_located(table.table_uri, path) for path in log.column("path").to_pylist()]
+    return log.append_column("uri", pa.array(uris, pa.string()))
 
 
 def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> None:
@@ -130,8 +129,8 @@ def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> N
 def _open(
     path: str, name: str, *, version: int | None, storage_options: dict[str, str] | None
 ) -> DeltaTable:
-    if version is not None and version < 0:
-        raise InputError(f"version must be 0 or more, got {version}")
+    if version is not None:
+        check_integer("version", version, least=0)
     try:
         return DeltaTable(path, version=version, storage_options=storage_options)
     except TableNotFoundError:

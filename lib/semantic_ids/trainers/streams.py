@@ -10,24 +10,25 @@ import heapq
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from semantic_ids.trainers.snapshot import file_key
 from semantic_ids.trainers.units import Unit
 
 
 def shuffle_files(units: Sequence[Unit], seed: int | None, epoch: int) -> list[Unit]:
-    """Order units by a hash of seed, epoch and file; a file's row groups keep their order.
+    """Order units by a hash of seed, epoch and their file's number; row groups keep their order.
 
     A hash and not a generator: the order depends on nothing else, not on numpy's version either.
+    Files are numbered as they come, and not named: a table may lie elsewhere tomorrow.
     """
     if seed is None:
         return list(units)
 
-    def key(unit: Unit) -> tuple[bytes, str, int]:
-        name = file_key(unit.file)
-        digest = hashlib.blake2b(f"{seed}:{epoch}:{name}".encode(), digest_size=8).digest()
-        return digest, name, unit.row_group
+    def place(number: int) -> tuple[bytes, int]:
+        key = f"{seed}:{epoch}:{number}".encode()
+        return hashlib.blake2b(key, digest_size=8).digest(), number
 
-    return sorted(units, key=key)
+    files = dict.fromkeys(unit.file for unit in units)
+    places = {file: place(number) for number, file in enumerate(files)}
+    return sorted(units, key=lambda unit: places[unit.file])
 
 
 def deal(units: Sequence[Unit], n_shares: int) -> list[list[Unit]]:

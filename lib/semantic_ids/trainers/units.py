@@ -1,11 +1,14 @@
 """The units in which a table is shared out: row groups of its files, and their rows."""
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain, islice
 from typing import Any, NamedTuple
 from urllib.parse import unquote
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -16,6 +19,7 @@ from semantic_ids.trainers.snapshot import check_names
 
 BYTES_PER_READ = 4 << 20
 FOOTER_THREADS = 8
+WIDTH_SAMPLE = 64
 
 
 class Unit(NamedTuple):
@@ -47,7 +51,7 @@ def list_units(
     Raises
     ------
     TableError
-        If a file is gone, damaged, or lacks a column.
+        If a file is gone or damaged, lacks a column, or has rows whose codebook_id is null.
     """
     with ThreadPoolExecutor(FOOTER_THREADS) as threads:
         per_file = threads.map(
@@ -110,44 +114,82 @@ def units_of(
         for name in (*columns, "codebook_id") if by_codebook else columns:
             if name not in names:
                 raise TableError(f"each file must have a column {name}, got {file} without it")
-        for i in range(opened.num_row_groups):
-            group = opened.metadata.row_group(i)
-            rows_of = {"": group.num_rows}
-            if by_codebook:
-                rows_of = _rows_by_codebook(opened, i, names.index("codebook_id"))
+        groups = [opened.metadata.row_group(i) for i in range(opened.num_row_groups)]
+        counts = [{"": group.num_rows} for group in groups]
+        if by_codebook:
+            counts = _rows_by_codebook(opened, file)
+        for i, (group, rows_of) in enumerate(zip(groups, counts, strict=True)):
             for codebook_id, n_rows in rows_of.items():
                 row_bytes = group.total_byte_size // max(1, group.num_rows) + 1
                 units.append(Unit(file, i, codebook_id, n_rows, row_bytes, len(rows_of) > 1))
     return units
 
 
-def _rows_by_codebook(file: pq.ParquetFile, row_group: int, column: int) -> dict[str, int]:
-    group = file.metadata.row_group(row_group)
-    bounds = statistics_of(group, column)
-    if bounds is not None and bounds[0] == bounds[1]:
-        return {bounds[0]: group.num_rows}
-    ids = file.read_row_group(row_group, columns=["codebook_id"]).column(0)
-    return {count["values"]: count["counts"] for count in ids.value_counts().to_pylist()}
+def _rows_by_codebook(file: pq.ParquetFile, uri: str) -> list[dict[str, int]]:
+    """Count the rows of each codebook, for each row group."""
+    column = leaf_index(file, "codebook_id")
+    found = []
+    for i in range(file.num_row_groups):
+        group = file.metadata.row_group(i)
+        bounds = bounds_of(group, column)
+        if bounds is not None and bounds[0] == bounds[1]:
+            found.append({bounds[0]: group.num_rows})
+        else:
+            ids = file.read_row_group(i, columns=["codebook_id"]).column(0)
+            counts = ids.value_counts().to_pylist()
+            found.append({count["values"]: count["counts"] for count in counts})
+    n_nulls = sum(rows_of.get(None, 0) for rows_of in found)
+    if n_nulls:
+        raise TableError(
+            f"codebook_id must not be null, got null in {n_nulls} of {file.metadata.num_rows} rows "
+            f"of {uri}"
+        )
+    return found
 
 
-def statistics_of(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any] | None:
-    """Return the least and the greatest value of a row group's column, None if not known."""
+def leaf_index(file: pq.ParquetFile, name: str) -> int:
+    """Return the place of a column among a row group's, which has one for each part of a struct."""
+    schema = file.metadata.schema
+    return next(i for i in range(len(schema)) if schema.column(i).path == name)
+
+
+def statistics_of(group: pq.RowGroupMetaData, column: int) -> pq.Statistics | None:
+    """Return the statistics of a row group's column, None unless they hold for each of its rows."""
     found = group.column(column).statistics
-    if found is None or not found.has_min_max or found.null_count != 0:
-        return None
-    return found.min, found.max
+    is_known = found is not None and found.has_min_max and found.null_count == 0
+    return found if is_known else None
+
+
+def bounds_of(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any] | None:
+    """Return the least and the greatest value of a row group's column, None if not known."""
+    found = statistics_of(group, column)
+    return None if found is None else (found.min, found.max)
 
 
 def find_width(units: Iterable[Unit], filesystem: fs.FileSystem | None) -> int | None:
-    """Return the bytes of a SID, from the first segment that has events, or None without one."""
-    for unit in units:
-        columns = ["n_events", "sids"]
-        for rows in read_units([unit], columns, filesystem, skip=0, rows_per_read=256):
-            n_events = rows.column("n_events").to_numpy(zero_copy_only=False)
-            if n_events.any():
-                i = int(n_events.argmax())
-                return len(rows.column("sids")[i].as_py() or b"") // int(n_events[i])
-    return None
+    """Return the bytes of a SID, as most of the first segments with events have; None without.
+
+    Most and not the first, so that a damaged segment does not put all others in the wrong.
+    """
+    reads = (
+        rows
+        for unit in units
+        for rows in read_units(
+            [unit], ["n_events", "sids"], filesystem, skip=0, rows_per_read=WIDTH_SAMPLE
+        )
+    )
+    found = Counter(islice(chain.from_iterable(map(_widths_of, reads)), WIDTH_SAMPLE))
+    return max(found, key=found.__getitem__, default=None)
+
+
+def _widths_of(rows: pa.RecordBatch) -> list[int]:
+    """Return the bytes for each event of the segments that have events and a whole number."""
+    n_events = pc.fill_null(rows.column("n_events"), 0).to_numpy(zero_copy_only=False)
+    n_bytes = pc.binary_length(rows.column("sids").cast(pa.large_binary()))
+    n_bytes = pc.fill_null(n_bytes, 0).to_numpy(zero_copy_only=False)
+    has_some = (n_events > 0) & (n_bytes > 0)
+    widths, rests = np.divmod(n_bytes[has_some], n_events[has_some])
+    return widths[rests == 0].tolist()  # type: ignore[no-any-return]  # pyarrow has no types
 
 
 @contextmanager
