@@ -7,7 +7,7 @@
 Each arm runs in its own process on the same rows: it is fitted on four fifths of a set (at most
 32,768 rows, of which it may hold out some to choose by) and judged on the last fifth (at most
 20,000). Seconds are CPU time of the process, which a busy machine lengthens little; speed is the
-best of at least three calls with 8,192 rows. An arm that fails or takes over --limit CPU seconds
+best of three measurements with 8,192 rows. An arm that fails or takes over --limit CPU seconds
 says so in its row. Prints Markdown, writes JSON.
 """
 

@@ -85,7 +85,7 @@ def plan_tasks(sizes: Mapping[int, int], buckets: int, *, target: int) -> TaskPl
 
 
 def deal_events(
-    batches: Iterator[pa.RecordBatch], plan: TaskPlan, *, keep_missing: bool
+    batches: Iterator[pa.RecordBatch], plan: TaskPlan, schema: pa.Schema, *, keep_missing: bool
 ) -> Iterator[pa.RecordBatch]:
     """Cut events into one chunk for each task, many batches at a time.
 
@@ -94,13 +94,15 @@ def deal_events(
     batches : iterator of RecordBatch
         user_hash (int64), sid (int64, null for an item without one), and what else goes along.
     plan : TaskPlan
+    schema : Schema
+        Of what goes along, which may have come with wider integers.
     keep_missing : bool
         Whether events without a SID go along; they are counted in either case.
 
     Yields
     ------
     RecordBatch
-        task (int32), chunk (binary: an Arrow record batch without `user_hash`, or null),
+        task (int32), chunk (binary: an Arrow record batch of `schema`, or null),
         n_missing (int64: events without a SID, in the last row).
     """
     held: list[pa.RecordBatch] = []
@@ -112,18 +114,19 @@ def deal_events(
         held.append(kept)
         n_held += len(kept)
         if n_held >= _ROWS_PER_DEAL:
-            yield _deal(held, plan)
+            yield _deal(held, plan, schema)
             held, n_held = [], 0
     if n_held:
-        yield _deal(held, plan)
+        yield _deal(held, plan, schema)
     yield _rows([0], [None], n_missing)
 
 
-def _deal(held: Sequence[pa.RecordBatch], plan: TaskPlan) -> pa.RecordBatch:
+def _deal(held: Sequence[pa.RecordBatch], plan: TaskPlan, schema: pa.Schema) -> pa.RecordBatch:
     events = pa.Table.from_batches(held).combine_chunks()
     tasks = plan.task_of(events.column("user_hash").to_numpy())
     small = tasks.astype(np.uint16) if plan.total <= 1 << 16 else tasks  # numpy: by radix
-    dealt = events.drop_columns(["user_hash"]).take(pa.array(np.argsort(small, kind="stable")))
+    kept = events.select(schema.names).cast(schema)
+    dealt = kept.take(pa.array(np.argsort(small, kind="stable")))
     (batch,) = dealt.combine_chunks().to_batches()
     counts = np.bincount(tasks)
     found = np.flatnonzero(counts)

@@ -13,6 +13,7 @@ from pyspark.sql.types import (
     DataType,
     DateType,
     IntegerType,
+    IntegralType,
     StringType,
     StructField,
     StructType,
@@ -140,8 +141,8 @@ def pack_events(
     """
     ties = sorted((name for name in events.columns if name.startswith("tie_")), key=_tie_place)
     columns = ["user_id", "timestamp", "sid", *layout.event_dtypes, "item_id", *ties]
-    rows = events.select("user_hash", *columns)
-    chunked = rows.drop("user_hash").limit(0).toArrow().schema
+    chunked = events.select(*columns).limit(0).toArrow().schema
+    rows = events.select("user_hash", *(_widened(events, name) for name in columns))
     order = [*ties, "item_id", *layout.event_dtypes]
     blobs = ["sids", "timestamps", *layout.event_dtypes]
     schema = (
@@ -152,7 +153,7 @@ def pack_events(
     )
 
     def to_chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return deal_events(batches, plan, keep_missing=keep_missing)
+        return deal_events(batches, plan, chunked, keep_missing=keep_missing)
 
     def to_segments(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         unordered, n_missing = read_chunks(batches, chunked)
@@ -163,6 +164,12 @@ def pack_events(
 
     dealt = rows.mapInArrow(to_chunks, "task int, chunk binary, n_missing bigint")
     return dealt.repartitionById(plan.total, "task").mapInArrow(to_segments, schema)
+
+
+def _widened(events: DataFrame, name: str) -> Column:
+    """Give whole numbers 64 bits: the JVM hands over rows faster where all columns are alike."""
+    is_whole = isinstance(events.schema[name].dataType, IntegralType)
+    return F.col(name).cast("bigint").alias(name) if is_whole else F.col(name)
 
 
 def in_file_order(segments: DataFrame, columns: Iterable[str]) -> DataFrame:
