@@ -31,7 +31,8 @@ def refine(
     times ``heat``, and solves for all tables at the symbols found. The equations are a moving
     average, in which those of earlier rounds have a share of ``0.7 heat``. The heat falls from 1 by
     ``sqrt(1 - round / rounds)`` (stochastic relaxation), not to zero but to what unseen rows have
-    above seen ones: ``sqrt(1 - seen error / held-out error)``.
+    above seen ones: ``sqrt(1 - seen error / held-out error)``. One round more has no noise and no
+    memory, and starts at the best basis: it helps where unseen rows are near copies of seen ones.
 
     Parameters
     ----------
@@ -43,33 +44,38 @@ def refine(
         Called with a round's name and relative error on the held-out rows.
     """
     seen = sample.spread_out(len(held_out))
-    best, least, equations = V, np.inf, None
-    for step in range(rounds + 1):
+    least, equations = np.inf, None
+    last = rounds + 1 if rounds else 0
+    for step in range(last + 1):
         codebook = rounded(V)
         residual = _residual(held_out, codebook)
         error = error_ratio(residual, held_out)
-        if step > 0:
-            report(f"round {step} of {rounds}", error)
-        if error < least:
-            best, least = V, error
+        if step:
+            report(f"round {step} of {rounds}" if step <= rounds else "last round", error)
+        if step == 0 or error < least:
+            best, least = (V, codebook, residual), error
+        if step == last:
+            break
         if step < rounds:
             seen_error = error_ratio(_residual(seen, codebook), seen)
             lowest = math.sqrt(max(0, 1 - seen_error / error)) if error > 0 else 0.0
             heat = lowest + (1 - lowest) * math.sqrt(1 - step / rounds)
-            fresh = _equations(
-                sample,
-                codebook,
-                spread=heat * residual.std(axis=0, dtype=np.float64),
-                every=sample.stride(rounds_left=rounds - step),
-                seeds=(seed, step),
-            )
-            equations = fresh.averaged(equations, _MEMORY * heat) if equations else fresh
-            sigma2 = np.square(residual, dtype=np.float64).mean(axis=0)
-            rng = np.random.default_rng((seed, step))
-            V = solve(V, equations, codebook.layout, sigma2=sigma2, rng=rng)
-            order = by_energy(V, equations.H.diagonal(), codebook.layout)
-            V, equations = V[order], equations.permuted(order)
-    return best
+        else:
+            (V, codebook, residual), equations, heat = best, None, 0.0
+        fresh = _equations(
+            sample,
+            codebook,
+            spread=heat * residual.std(axis=0, dtype=np.float64),
+            every=sample.stride(rounds_left=last - step),
+            seeds=(seed, step),
+        )
+        equations = fresh.averaged(equations, _MEMORY * heat) if equations else fresh
+        sigma2 = np.square(residual, dtype=np.float64).mean(axis=0)
+        rng = np.random.default_rng((seed, step))
+        V = solve(V, equations, codebook.layout, sigma2=sigma2, rng=rng)
+        order = by_energy(V, equations.H.diagonal(), codebook.layout)
+        V, equations = V[order], equations.permuted(order)
+    return best[0]
 
 
 def _residual(rows: FloatArray, codebook: Codebook) -> FloatArray:

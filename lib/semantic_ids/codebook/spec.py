@@ -27,7 +27,8 @@ class CodebookSpec:
     sweeps : int, optional
         Passes of coordinate descent after the search. Default 2, and 3 where all stages are digits.
     rounds : int
-        Largest number of rounds of joint refinement; 0 leaves the stage-by-stage fit as it is.
+        Rounds of joint refinement under noise, which one without follows; 0 leaves the
+        stage-by-stage fit as it is.
 
     Raises
     ------

@@ -159,10 +159,24 @@ def test_progress_tells_the_error_of_each_byte_and_round(vectors):
         "byte 3 of 3",
         "round 1 of 2",
         "round 2 of 2",
+        "last round",
     ]
     assert min(error for _, error in told[2:]) == pytest.approx(
         codebook.metrics["error_curve"][-1], abs=0.02
     )
+
+
+def test_where_rows_are_near_copies_the_round_without_noise_is_the_best():
+    rng = np.random.default_rng(0)
+    originals = rng.standard_normal((200, 24))
+    rows = originals[rng.integers(200, size=800)] + 0.1 * rng.standard_normal((800, 24))
+    told = []
+    fit(
+        rows,
+        CodebookSpec([{"centroids": 16}] * 4, rounds=8),
+        progress=lambda step, error: told.append(error),
+    )
+    assert told[-1] < 0.95 * min(told[:-1])
 
 
 def test_a_constant_column_and_duplicates_are_no_trouble():
