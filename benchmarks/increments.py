@@ -1,6 +1,6 @@
 """What a run on 1 % of changes costs beside a run on all, for quantize_items and build_sequences.
 
-    .venv/bin/python benchmarks/increments.py [items] [events] [--sizes 500000 2000000]
+    .venv/bin/python benchmarks/increments.py [items] [events] [--sizes 1000000 4000000]
 
 For each size a table is generated and three runs measured: on all rows, after a handful of changes,
 after changes of 1 %, spread over all of it (of items: other embeddings; of events: new ones of the
@@ -122,20 +122,26 @@ def shares(small: Runs, large: Runs, n_small: int, n_large: int) -> dict[str, di
 
 
 def study(
-    measure: Callable[..., Runs], spark: SparkSession, options: Any, meter: Stopwatch
+    measure: Callable[..., Runs],
+    sizes: list[int],
+    spark: SparkSession,
+    within: str | None,
+    meter: Stopwatch,
 ) -> dict[str, Any]:
     """Measure each size on tables of its own, after a run that warms the session."""
     results = []
-    for n in (options.sizes[0] // 4, *options.sizes):
-        folder = Path(tempfile.mkdtemp(prefix="increments-", dir=options.folder))
+    for n in (sizes[0] // 4, *sizes):
+        folder = Path(tempfile.mkdtemp(prefix="increments-", dir=within))
         results.append(measure(spark, folder, n, meter))
         shutil.rmtree(folder)
     small, large = results[1:]
-    return {"small": small, "large": large, "costs": shares(small, large, *options.sizes)}
+    costs = shares(small, large, *sizes)
+    return {"sizes": sizes, "small": small, "large": large, "costs": costs}
 
 
-def markdown(name: str, results: dict[str, Any], sizes: list[int]) -> str:
+def markdown(name: str, results: dict[str, Any]) -> str:
     """Write a table of task seconds and of the costs that they come to."""
+    sizes = results["sizes"]
     lines = [
         f"| {name}, a run on | task s of {sizes[0]:,} | of {sizes[1]:,} | us a row of the table "
         "| of a run on all | constant task s | wall s |",
@@ -150,24 +156,29 @@ def markdown(name: str, results: dict[str, Any], sizes: list[int]) -> str:
     return "\n".join(lines)
 
 
-STUDIES = {"items": of_items, "events": of_events}
+STUDIES = {
+    "items": (of_items, [1_000_000, 4_000_000]),  # 384 floats each: 6 GB of disk
+    "events": (of_events, [5_000_000, 25_000_000]),
+}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("studies", nargs="*", help="default: both")
-    parser.add_argument("--sizes", type=int, nargs=2, default=[500_000, 2_000_000])
+    parser.add_argument("--sizes", type=int, nargs=2, help="rows of the tables")
     parser.add_argument("--folder", help="where tables are generated; default: a temporary one")
     parser.add_argument("--output", type=Path, default=Path("artifacts/increments.json"))
     options = parser.parse_args()
     logs = Path(tempfile.mkdtemp(prefix="increments-"))
     meter = Stopwatch(logs / "log")
     spark = local_session(2, **meter.settings)
-    results: dict[str, Any] = {"sizes": options.sizes}
+    results: dict[str, Any] = {}
     try:
         for name in options.studies or STUDIES:
-            results[name] = study(STUDIES[name], spark, options, meter)
-            print(markdown(name, results[name], options.sizes), "\n", flush=True)
+            measure, sizes = STUDIES[name]
+            sizes = options.sizes or sizes
+            results[name] = study(measure, sizes, spark, options.folder, meter)
+            print(markdown(name, results[name]), "\n", flush=True)
     finally:
         spark.stop()
         shutil.rmtree(logs)

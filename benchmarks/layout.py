@@ -22,7 +22,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import LongType
 
 from semantic_ids.spark.commits import Commit
-from semantic_ids.spark.moves import apply_moves, few
+from semantic_ids.spark.exchange import exchange_rows, with_places
 from semantic_ids.spark.quantize import in_order, item_sids_output
 
 CODEBOOK = "c" * 32
@@ -78,7 +78,7 @@ def ways(spark: SparkSession, folder: Path, n: int, meter: Stopwatch) -> dict[st
         work = _bind(table.replace, rows, MINE, commit, turn=table.turn(spark, "layout"))
         results["write all rows, in order"] = meter.measure(work)
     moves = moves_of(sids_of(spark, n)).persist()
-    new, old = moves.where("old_sid is null"), moves.where("old_sid is not null")
+    old = moves.where("old_sid is not null")
 
     def tried(name: str, way: str, work: Callable[[Any], Any]) -> None:
         copy = item_sids_output(f"{folder}/try", LongType())
@@ -91,12 +91,13 @@ def ways(spark: SparkSession, folder: Path, n: int, meter: Stopwatch) -> dict[st
         shutil.rmtree(copy.table)
 
     def chosen(table: Any) -> None:
-        apply_moves(
-            spark,
+        there = with_places(table.read(spark), "item_id")
+        exchange_rows(
             table,
-            new=new.select("*", filed),
-            moved=few(old, moves.count()),
-            where=f"old.{MINE} and old.item_id = new.item_id",
+            there,
+            MINE,
+            gone=there.join(F.broadcast(old.select("item_id")), "item_id"),
+            new=moves.where("sid is not null").select("item_id", "sid", filed).coalesce(1),
             commit=Commit("layout", {}, run_id="2"),
             turn=table.turn(spark, "layout"),
         )
@@ -115,7 +116,7 @@ def ways(spark: SparkSession, folder: Path, n: int, meter: Stopwatch) -> dict[st
     tried(
         "in_place", "one MERGE, deletion vectors", lambda t: merge_all(t.open_table(spark), moves)
     )
-    tried("in_place", "MERGE of moved, append of new, deletion vectors", chosen)
+    tried("in_place", "search, then rows exchanged in one commit, deletion vectors", chosen)
     tried("copied", "append only (readers would have to choose)", appended)
     tried("copied", "nothing", lambda _: None)
     return results

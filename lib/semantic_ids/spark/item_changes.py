@@ -9,13 +9,13 @@ from pyspark.sql import functions as F
 from semantic_ids.spark.changes import Changes, FullRunError
 from semantic_ids.spark.commits import label_rejects
 from semantic_ids.spark.encoding import NULL_ID, Encoded
-from semantic_ids.spark.item_state import Standing
+from semantic_ids.spark.exchange import PLACE
+from semantic_ids.spark.item_state import Moves, Standing
 from semantic_ids.spark.moves import few, held
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.sources import Source
 
 __all__ = [
-    "Moves",
     "Recoded",
     "balance",
     "count_reasons",
@@ -32,7 +32,7 @@ class Recoded:
     Parameters
     ----------
     items : DataFrame
-        item_id, net, old_sid, n_rejects: each changed item once.
+        item_id, net, old_sid, `PLACE` of that, n_rejects: each changed item once.
     rows : DataFrame
         item_id, sid, reason: all rows of these items.
     net_nulls : int
@@ -76,7 +76,7 @@ def recode(
     touched = changes.touched.where("item_id is not null")
     ids = few(touched.select("item_id"), changes.n_items)
     coded = scratch.keep(
-        standing.sids.join(ids, "item_id").select("item_id", F.col("sid").alias("old_sid"))
+        standing.sids.join(ids, "item_id").select("item_id", F.col("sid").alias("old_sid"), *PLACE)
     )
     rejected = standing.rejects.join(ids, "item_id").groupBy("item_id")
     rejects = rejected.agg(F.count(F.lit(1)).alias("n_rejects"))
@@ -97,28 +97,6 @@ def recode(
         read = quantize(changes.added, changes.files)
     rows = scratch.keep(read.frame.where("item_id is not null"))
     return Recoded(items.drop("all_here", "n_added"), rows, changes.net_nulls, n_again, read)
-
-
-@dataclass(frozen=True)
-class Moves:
-    """What becomes of the SIDs, and the counts after it.
-
-    Parameters
-    ----------
-    rows : DataFrame
-        item_id, old_sid, sid: items whose SID is another, is new (old_sid null) or goes (sid null).
-    counts : mapping of str to int
-        inserted, replaced, removed.
-    net_kept : int
-        By how many more are kept without a row in the source.
-    n_rejects : int
-        Rejects of the changed items, before and now.
-    """
-
-    rows: DataFrame
-    counts: dict[str, int]
-    net_kept: int
-    n_rejects: int
 
 
 def find_moves(recoded: Recoded, *, keep_removed: bool, scratch: Scratch) -> Moves:
@@ -146,7 +124,7 @@ def find_moves(recoded: Recoded, *, keep_removed: bool, scratch: Scratch) -> Mov
     )
     counts = counted.collect()[0].asDict()
     kept, n_rejects = counts.pop("kept"), counts.pop("rejects")
-    moved = compared.where(~old.eqNullSafe(new)).select("item_id", "old_sid", "sid")
+    moved = compared.where(~old.eqNullSafe(new)).select("item_id", "old_sid", "sid", *PLACE)
     return Moves(held(moved, sum(counts.values())), counts, kept, n_rejects)
 
 

@@ -13,6 +13,7 @@ from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.spark.changes import FullRunError, find_changes
 from semantic_ids.spark.commits import label_rejects, rejects_in
 from semantic_ids.spark.encoding import Encoded
+from semantic_ids.spark.exchange import marks_rows
 from semantic_ids.spark.item_changes import (
     balance,
     count_reasons,
@@ -20,7 +21,7 @@ from semantic_ids.spark.item_changes import (
     recode,
     rejects_after,
 )
-from semantic_ids.spark.item_state import Result, Standing
+from semantic_ids.spark.item_state import Moves, Result, Standing
 from semantic_ids.spark.item_tables import ItemTables
 from semantic_ids.spark.moves import few
 from semantic_ids.spark.quantize import Outputs, id_type, in_order, parts_of, quantize, with_ids
@@ -147,21 +148,19 @@ def _changed(run: ItemRun, tables: ItemTables, standing: Standing, scratch: Scra
         f"{counts or 'no SID changed'}; only changes since {since} read, {changes.way}{again}, "
         f"{_how(recoded.read)}"
     )
-    result = Result(rows, outcome, moves=moves.rows, counts=moves.counts, rejects=rejects)
-    return _in_order_at_times(result, standing)
+    return _in_order_at_times(Result(rows, outcome, rejects=rejects), moves, standing)
 
 
-def _in_order_at_times(result: Result, standing: Standing) -> Result:
+def _in_order_at_times(result: Result, moves: Moves, standing: Standing) -> Result:
     """Write all SIDs in order once many have moved: small files and deletion vectors add up."""
-    n_moved = sum(result.counts.values()) + standing.commit.rows["moved"]
+    n_moved = sum(moves.counts.values()) + standing.commit.rows["moved"]
     n_sids = result.rows["out"] + result.rows["kept"]
-    if n_moved <= _REWRITE * n_sids:
-        return dataclasses.replace(result, rows={**result.rows, "moved": n_moved})
-    if result.moves is None:
-        return result
-    moved = few(result.moves.select("item_id"), n_moved)
-    stay = standing.sids.join(moved, "item_id", "left_anti")
-    there = result.moves.where("sid is not null").select("item_id", "sid")
+    if n_moved <= _REWRITE * n_sids and (marks_rows(standing.sids) or not moves.n_gone()):
+        rows = {**result.rows, "moved": n_moved}
+        return dataclasses.replace(result, rows=rows, moves=moves)
+    moved = few(moves.rows.select("item_id"), sum(moves.counts.values()))
+    stay = standing.sids.select("item_id", "sid").join(moved, "item_id", "left_anti")
+    there = moves.rows.where("sid is not null").select("item_id", "sid")
     n_parts = parts_of(stay.sparkSession, n_sids)
     return dataclasses.replace(result, sids=in_order(stay.unionByName(there), n_parts))
 

@@ -1,13 +1,13 @@
 """A codebook's rows in the tables: those that stand, and those that a run leaves."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame
 
 from semantic_ids.spark.commits import Commit
 
-__all__ = ["Result", "Standing"]
+__all__ = ["Moves", "Result", "Standing"]
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Standing:
     ----------
     commit : Commit
     sids : DataFrame
-        item_id, sid.
+        item_id, sid, and their `PLACE` in the table.
     rejects : DataFrame
         item_id, reason, run_id.
     in_step : bool
@@ -36,21 +36,49 @@ class Standing:
 
 
 @dataclass(frozen=True)
+class Moves:
+    """What becomes of the SIDs, and the counts after it.
+
+    Parameters
+    ----------
+    rows : DataFrame
+        item_id, old_sid, sid, `PLACE` of old_sid: items whose SID is another, is new (old_sid null)
+        or goes (sid null).
+    counts : mapping of str to int
+        inserted, replaced, removed.
+    net_kept : int
+        By how many more are kept without a row in the source.
+    n_rejects : int
+        Rejects of the changed items, before and now.
+    """
+
+    rows: DataFrame
+    counts: dict[str, int]
+    net_kept: int
+    n_rejects: int
+
+    def n_new(self) -> int:
+        """Count the SIDs that a table gets."""
+        return self.counts["inserted"] + self.counts["replaced"]
+
+    def n_gone(self) -> int:
+        """Count the rows of a table that change or go."""
+        return self.counts["replaced"] + self.counts["removed"]
+
+
+@dataclass(frozen=True)
 class Result:
-    """What a run leaves in the tables, as far as it differs from what stands.
+    """What a run leaves in the tables: all SIDs, or what moved of them.
 
     Parameters
     ----------
     rows : mapping of str to int
-        in, out, kept, and rejects by reason.
+        in, out, kept, moved, and rejects by reason.
     outcome : str
         For the summary.
     sids : DataFrame, optional
         item_id, sid: all rows, sorted by item_id in each partition.
-    moves : DataFrame, optional
-        item_id, old_sid, sid: only what moved, where all rows are not given.
-    counts : mapping of str to int
-        Of the moves: inserted, replaced, removed.
+    moves : Moves, optional
     rejects : DataFrame, optional
         item_id, reason, run_id: all rows, unless they are as they were.
     """
@@ -58,10 +86,5 @@ class Result:
     rows: Mapping[str, int]
     outcome: str
     sids: DataFrame | None = None
-    moves: DataFrame | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    moves: Moves | None = None
     rejects: DataFrame | None = None
-
-    def n_moved(self) -> int:
-        """Count the rows of the table that change or go."""
-        return self.counts["replaced"] + self.counts["removed"]

@@ -10,8 +10,9 @@ from pyspark.sql import functions as F
 
 from semantic_ids.spark.changes import FullRunError
 from semantic_ids.spark.commits import Commit, Turn
-from semantic_ids.spark.item_state import Result, Standing
-from semantic_ids.spark.moves import UNFINISHED, apply_moves, few
+from semantic_ids.spark.exchange import exchange_rows, marks_rows, with_places
+from semantic_ids.spark.item_state import Moves, Result, Standing
+from semantic_ids.spark.moves import few
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.quantize import Outputs, parts_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
@@ -50,13 +51,11 @@ class ItemTables:
         commit = self._newest(outputs.item_sids)
         if commit is None:
             raise FullRunError("item_sids has no run of this codebook that still stands")
-        if commit.inputs == UNFINISHED:
-            raise FullRunError("the last run ended between two commits to item_sids")
         beside = self._find(outputs.rejected_items, commit.beside.get("rejects"))
         if beside is None:
             raise FullRunError("somebody else changed rejected_items")
         version, in_step = beside
-        sids = self._rows(outputs.item_sids.read(spark)).select("item_id", "sid")
+        sids = with_places(self._rows(outputs.item_sids.read(spark)), "item_id", "sid")
         rejects = self._rejects(None if in_step else version)
         return Standing(commit, sids, rejects, in_step)
 
@@ -119,7 +118,7 @@ class ItemTables:
         if listing:
             keep_listing(self._spark, self._outputs.item_sids.folder(self._spark), listing)
         try:
-            self._put_sids(result, commit)
+            self._put_sids(result, commit, standing)
         except Exception:
             with contextlib.suppress(Exception):  # the first failure is the one to hear of
                 later = ItemTables(
@@ -127,8 +126,8 @@ class ItemTables:
                 )
                 later.settle(later.standing())
             raise
-        if result.sids is None and standing and self._is_way_back(standing.commit):
-            self._move_way_back(result, commit)
+        if result.moves and standing and self._is_way_back(standing.commit):
+            self._move_way_back(result.moves, commit)
         else:
             self._put_way_back(commit)
 
@@ -139,25 +138,30 @@ class ItemTables:
             self._filed(rejects.coalesce(1)), self._mine(), said, turn=self._turns[output.name]
         )
 
-    def _put_sids(self, result: Result, commit: Commit) -> None:
-        output, turn = self._outputs.item_sids, self._turns["item_sids"]
+    def _put_sids(self, result: Result, commit: Commit, standing: Standing | None) -> None:
+        output = self._outputs.item_sids
         if result.sids is not None:
+            turn = self._turns[output.name]
             output.replace(self._filed(result.sids), self._mine(), commit, turn=turn)
-            return
-        apply_moves(
-            self._spark,
-            output,
-            new=self._some(result, "old_sid is null", result.counts["inserted"]),
-            moved=self._some(result, "old_sid is not null", result.n_moved()),
-            where=f"old.{self._mine()} and old.item_id = new.item_id",
-            commit=commit,
-            turn=turn,
-        )
+        elif result.moves and standing:
+            gone = result.moves.rows.where("old_sid is not null")
+            self._exchange(output, standing.sids, gone, result.moves, commit)
 
-    def _some(self, result: Result, where: str, n_rows: int) -> DataFrame | None:
-        if result.moves is None or not n_rows:
-            return None
-        return few(self._filed(result.moves.where(where)), n_rows)
+    def _exchange(
+        self, output: Output, table: DataFrame, gone: DataFrame, moves: Moves, commit: Commit
+    ) -> None:
+        """Take rows out of a table, and put in the SIDs that items have now."""
+        new = self._filed(moves.rows.where("sid is not null")).select(*output.schema.names)
+        new = new.coalesce(parts_of(self._spark, moves.n_new()))
+        exchange_rows(
+            output,
+            table,
+            self._mine(),
+            gone=gone,
+            new=new.sortWithinPartitions(new.columns[0]),
+            commit=commit,
+            turn=self._turns[output.name],
+        )
 
     def settle(self, standing: Standing) -> list[str]:
         """Bring the tables beside item_sids into step with it; name those that were not."""
@@ -175,21 +179,19 @@ class ItemTables:
         newest = self._newest(self._outputs.sid_items) if self._outputs.sid_items else None
         return newest is not None and newest.beside.get("state") == commit.beside.get("state")
 
-    def _move_way_back(self, result: Result, commit: Commit) -> None:
+    def _move_way_back(self, moves: Moves, commit: Commit) -> None:
         output = self._outputs.sid_items
         if output is None:
             return
-        n_new = result.counts["inserted"] + result.counts["replaced"]
-        gone = self._some(result, "old_sid is not null", result.n_moved())
-        apply_moves(
-            self._spark,
-            output,
-            new=self._some(result, "sid is not null", n_new),
-            moved=None if gone is None else gone.withColumn("sid", F.lit(None).cast("bigint")),
-            where=f"old.{self._mine()} and old.sid = new.old_sid and old.item_id = new.item_id",
-            commit=commit,
-            turn=self._turns[output.name],
+        table = with_places(self._rows(output.read(self._spark)), "sid", "item_id")
+        if not marks_rows(table):
+            self._put_way_back(commit)
+            return
+        old = moves.rows.where("old_sid is not null").select(
+            F.col("old_sid").alias("sid"), "item_id"
         )
+        gone = table.join(few(old, moves.n_gone()), ["sid", "item_id"])
+        self._exchange(output, table, gone, moves, commit)
 
     def _put_way_back(self, commit: Commit) -> None:
         """Write sid_items anew from item_sids."""

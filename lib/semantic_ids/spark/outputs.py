@@ -237,7 +237,11 @@ class Output:
         for row in self._history(spark):
             if row["userMetadata"] == said:
                 return int(row["version"])
-        raise AnotherRunError(
+        raise self.overtaken()
+
+    def overtaken(self) -> AnotherRunError:
+        """Give the error of a run whose turn another one used."""
+        return AnotherRunError(
             f"{self.name}: another run wrote to {self.table!r} first; "
             "this one wrote nothing there, run it again"
         )

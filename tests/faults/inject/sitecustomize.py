@@ -15,13 +15,17 @@ WRITES = {
     "pyspark.sql.readwriter.DataFrameWriter": ["save", "saveAsTable", "insertInto"],
     "pyspark.sql.readwriter.DataFrameWriterV2": ["append", "overwrite", "create"],
     "delta.tables.DeltaTableBuilder": ["execute"],
-    "delta.tables.DeltaMergeBuilder": ["execute"],
     "delta.tables.DeltaTable": ["delete", "update", "restoreToVersion"],
 }
 
 
+TRANSACTION = "commit"  # of a transaction of Delta's that exchange_rows begins
+
+
 def _arm(when: str, number: int) -> None:
     from importlib import import_module
+
+    from py4j.java_gateway import JavaMember
 
     seen = 0
 
@@ -46,6 +50,13 @@ def _arm(when: str, number: int) -> None:
         owner = getattr(import_module(module), kind)
         for name in names:
             setattr(owner, name, watched(getattr(owner, name), f"{kind}.{name}"))
+    in_java = JavaMember.__call__
+    commits = watched(in_java, TRANSACTION)
+
+    def call(member: Any, *arguments: Any) -> Any:
+        return (commits if member.name == TRANSACTION else in_java)(member, *arguments)
+
+    JavaMember.__call__ = call
 
 
 fault = os.environ.get("FAULT")
