@@ -34,7 +34,7 @@ from pyspark.sql.types import LongType
 from semantic_ids.codebook import Codebook, CodebookSpec, encode, fit
 from semantic_ids.job_configs import QuantizeItems
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
-from semantic_ids.spark.encoding import sids_of
+from semantic_ids.spark.encoding import Stored, sids_of
 
 ROW_GROUP, FILE_ROWS, SMALL_ROWS = 50_000, 200_000, 20_000
 FITTED = 10_000
@@ -135,7 +135,8 @@ def arms(spark: SparkSession, codebook: Codebook, real: np.ndarray, tables: Path
 
     def stage(files: list[str] | None, folder: Path) -> None:
         rows = spark.read.parquet(str(folder))
-        encoded = sids_of(rows, codebook, item_id=LongType(), binary_dtype="float32", files=files)
+        stored = None if files is None else Stored(files)
+        encoded = sids_of(rows, codebook, item_id=LongType(), binary_dtype="float32", stored=stored)
         assert encoded.path == ("pyarrow" if files else "spark"), encoded.why
         drain(encoded.frame)
 

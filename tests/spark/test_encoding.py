@@ -12,7 +12,7 @@ from pyspark.sql.types import LongType, StringType
 from semantic_ids.codebook import encode
 from semantic_ids.errors import TableError
 from semantic_ids.spark import encoding
-from semantic_ids.spark.encoding import sids_of
+from semantic_ids.spark.encoding import Stored, sids_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 
 pytestmark = pytest.mark.spark
@@ -41,7 +41,7 @@ def both(spark, folder, codebook, files, *, item_id=None, binary_dtype="float32"
     rows = spark.read.parquet(f"file://{folder}")
     options = {"item_id": item_id or StringType(), "binary_dtype": binary_dtype}
     through_spark = sids_of(rows, codebook, **options)
-    direct = sids_of(rows, codebook, files=files, **options)
+    direct = sids_of(rows, codebook, stored=Stored(files), **options)
     assert (through_spark.path, direct.path) == ("spark", "pyarrow")
     assert direct.frame.schema == through_spark.frame.schema
     found, expected = (sorted_rows(encoded.frame) for encoded in (direct, through_spark))
@@ -125,12 +125,18 @@ def test_which_path_ran_and_why_is_said(spark, folder, items, codebook):
     rows = spark.read.parquet(f"file://{folder}")
 
     def why(given):
-        found = sids_of(rows, codebook, item_id=StringType(), binary_dtype="float32", files=given)
+        found = sids_of(
+            rows,
+            codebook,
+            item_id=StringType(),
+            binary_dtype="float32",
+            stored=None if given is None else Stored(given),
+        )
         assert found.frame.count() == 40
         return found.path, found.why
 
     assert why(files) == ("pyarrow", "2 files of 6 row groups")
-    assert why(None) == ("spark", "no files were given")
+    assert why(None) == ("spark", "no files hold exactly these rows")
     path, said = why([*files[:1], "wasb://somewhere/else.parquet"])
     assert (path, said.startswith("pyarrow cannot open wasb://somewhere/else.parquet: ")) == (
         "spark",
@@ -145,7 +151,9 @@ def test_files_that_only_spark_reads_as_meant_go_through_spark(spark, folder, it
     tables = [pa.table({"item_id": ["a", "b", "c"], name: narrow}) for name in ("text", "other")]
     files = write(folder, *tables)
     rows = spark.read.option("mergeSchema", True).parquet(f"file://{folder}")
-    found = sids_of(rows, codebook, item_id=StringType(), binary_dtype="float32", files=files)
+    found = sids_of(
+        rows, codebook, item_id=StringType(), binary_dtype="float32", stored=Stored(files)
+    )
     assert found.path == "spark"
     assert found.why.endswith("has no column of the very name 'text'")
     assert [reason for _, _, reason in sorted_rows(found.frame)].count(None) == 3
@@ -157,7 +165,7 @@ def test_a_truncated_file_is_one_sentence_before_any_work(spark, folder, items, 
     path = sorted(folder.iterdir())[1]
     path.write_bytes(path.read_bytes()[:-100])
     with pytest.raises(TableError) as caught:
-        sids_of(rows, codebook, item_id=StringType(), binary_dtype="float32", files=files)
+        sids_of(rows, codebook, item_id=StringType(), binary_dtype="float32", stored=Stored(files))
     assert str(caught.value).startswith(f"embeddings: file://{path} is no Parquet file: ")
 
 
@@ -170,7 +178,9 @@ def test_a_damaged_page_is_one_sentence_from_the_executor(spark, folder, items, 
     damaged[start : start + 200] = b"\x00" * 200
     path.write_bytes(damaged)
     rows = spark.read.parquet(f"file://{folder}")
-    found = sids_of(rows, codebook, item_id=StringType(), binary_dtype="float32", files=files)
+    found = sids_of(
+        rows, codebook, item_id=StringType(), binary_dtype="float32", stored=Stored(files)
+    )
     with pytest.raises(SPARK_ERRORS) as caught:
         found.frame.count()
     assert sentence_of(caught.value).startswith(f"file://{path} cannot be read: ")

@@ -159,6 +159,30 @@ def test_an_update_that_leaves_the_sid_moves_no_row(world):
     world.check()
 
 
+def test_workers_read_the_files_of_the_feed_themselves(spark, world):
+    rng = np.random.default_rng(0)
+    world.write(some_rows(rng, 0, 40), n_files=3, properties=FEED)
+    world.run()
+    world.write([*some_rows(rng, 100, 3), (101, vectors(rng, 1)[0]), (None, None)], n_files=2)
+    world.delta().update("item_id in (1, 2, 100)", {"text": "transform(text, x -> -x)"})
+    world.delta().update("item_id = 1", {"text": "transform(text, x -> x + 1)"})
+    world.delta().update("item_id = 3", {"text": "slice(text, 1, 3)"})
+    world.delta().delete("item_id in (4, 102)")
+    world.write([(4, vectors(rng, 1)[0])], n_files=1)
+    said = world.run()
+    assert "by the change data feed, embeddings through pyarrow (" in said
+    world.check()
+    spark.sql(f"alter table delta.`{world.source}` set tblproperties ({_sql(DELETION_VECTORS)})")
+    before = world.delta().history(1).collect()[0]["version"]
+    world.delta().update("item_id in (5, 6)", {"text": "transform(text, x -> -x)"})
+    assert "embeddings through pyarrow (" in world.run()
+    world.check()
+    world.delta().restoreToVersion(before)
+    said = world.run()
+    assert "embeddings through spark (no files hold exactly these rows)" in said
+    world.check()
+
+
 def test_a_feed_enabled_late_is_made_up_for_by_the_files(spark, world):
     world.write(some_rows(np.random.default_rng(0), 0, 40), n_files=8)
     world.run()
@@ -221,7 +245,7 @@ def test_many_moves_are_written_in_order(spark, world):
         assert CHANGED in world.run()
     table = DeltaTable.forPath(spark, world.sids)
     operations = [row["operation"] for row in table.history().collect()]
-    assert operations[:3] == ["WRITE", "MERGE", "MERGE"]
+    assert operations[:3] == ["WRITE", "UPDATE", "UPDATE"]
     (file,) = world.read(world.sids).select(F.input_file_name()).distinct().collect()
     assert file
     world.check()

@@ -65,6 +65,25 @@ def write(tmp_path):
     return write
 
 
+def test_of_files_of_a_feed_the_rows_that_came_are_read_with_their_version(write):
+    kinds = ["insert", "delete", "update_preimage", "update_postimage"] * 5
+    changes = write(table_of(20).append_column("_change_type", pa.array(kinds)))
+    appended = write(table_of(3))
+    groups = [
+        RowGroup(uri_of(path), index, 1, version)
+        for path, version, n_groups in ((changes, 4, 3), (appended, 5, 1))
+        for index in range(n_groups)
+    ]
+    rows = rows_of(groups)
+    came = [i for i in range(20) if i % 4 in (0, 3)]
+    assert rows["item_id"].to_pylist() == [*came, 0, 1, 2]
+    assert rows["version"].to_pylist() == [4] * 10 + [5] * 3
+    vectors = table_of(20)["text"].take(came).to_pylist()
+    assert rows["vector"].to_pylist() == [*vectors, *table_of(3)["text"].to_pylist()]
+    whole = RowGroup(uri_of(changes), 0, 1)
+    assert rows_of([whole]).num_rows == 7
+
+
 @pytest.mark.parametrize("scheme", ["file://", "file:"])
 def test_footers_list_every_row_group_and_what_its_two_columns_weigh(write, scheme):
     wide = table_of(20).append_column("text2", pa.array(["x" * 1000] * 20))

@@ -8,6 +8,9 @@ from typing import TypeAlias
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from semantic_ids.spark.encoding import Stored
+from semantic_ids.spark.feed_files import stored_in_feed
+from semantic_ids.spark.parquet_files import CAME, CHANGE_TYPE
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
@@ -45,8 +48,8 @@ class Changes:
         The columns of the source that count.
     way : str
         How they were found, for the summary.
-    files : list of str, optional
-        URIs of the Parquet files that hold exactly `added`.
+    stored : Stored, optional
+        The Parquet files in which `added` are stored.
     n_added, n_items : int
         Rows in `added`, and items in `touched`, null not counted.
     net_nulls : int
@@ -56,7 +59,7 @@ class Changes:
     touched: DataFrame
     added: DataFrame
     way: str
-    files: list[str] | None = None
+    stored: Stored | None = None
     n_added: int = 0
     n_items: int = 0
     net_nulls: int = 0
@@ -174,8 +177,8 @@ def _by_feed(search: _Search) -> Changes:
     if not (enabled.isDefined() and enabled.get() == "true"):
         raise FullRunError("the source has no change data feed")
     feed = search.shape(
-        items.read_feed(_number(search.since)), "_change_type", "_commit_version"
-    ).withColumn("comes", F.col("_change_type").isin("insert", "update_postimage"))
+        items.read_feed(_number(search.since)), CHANGE_TYPE, "_commit_version"
+    ).withColumn("comes", F.col(CHANGE_TYPE).isin(*CAME))
     by_commit = feed.groupBy("item_id", "_commit_version").agg(
         F.count_if("comes").alias("came"), F.count_if(~F.col("comes")).alias("went")
     )
@@ -191,8 +194,12 @@ def _by_feed(search: _Search) -> Changes:
     )
     added = feed.where("comes").join(newest, in_last, "left_semi")
     columns = search.shape(items.rows).columns
+    latest = last.select("item_id", "version")
     return Changes(
-        last.drop("version"), added.select(*map(quoted, columns)), "by the change data feed"
+        last.drop("version"),
+        added.select(*map(quoted, columns)),
+        "by the change data feed",
+        stored_in_feed(items, _number(search.since), latest),
     )
 
 
@@ -226,7 +233,7 @@ def _by_listings(search: _Search) -> Changes:
     files = uris_of(items.rows.sparkSession, sorted(path for path, _, _ in came))
     added = search.shape(only_files(items.rows, files))
     touched = search.scratch.keep(_by_items(search, added, is_more=not old - new))
-    return Changes(touched, added, "by the listing of files", files)
+    return Changes(touched, added, "by the listing of files", Stored(files))
 
 
 def _by_items(search: _Search, added: DataFrame, *, is_more: bool) -> DataFrame:

@@ -16,12 +16,30 @@ from semantic_ids.spark.parquet_files import FOOTERS, RowGroup, balance, read_fo
 from semantic_ids.spark.sources import quoted
 from semantic_ids.spark.vectors import parse_vectors
 
-__all__ = ["NULL_ID", "Encoded", "sids_of"]
+__all__ = ["NULL_ID", "Encoded", "Stored", "sids_of"]
 
 NULL_ID = "item_id is null"  # a reject's reason
 
 _TASK_BYTES = 256 * 2**20  # what a lost task costs to do again, compressed
 _BATCH_BYTES = 8 * 2**20
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The Parquet files in which some rows are stored.
+
+    Parameters
+    ----------
+    uris : sequence of str
+    versions : sequence of int, optional
+        Of files of a change feed, the version that each is of: not all of their rows are meant.
+    latest : DataFrame, optional
+        item_id, version: which of the rows that came are meant then.
+    """
+
+    uris: Sequence[str]
+    versions: Sequence[int] | None = None
+    latest: DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -50,7 +68,7 @@ def sids_of(
     *,
     item_id: DataType,
     binary_dtype: str,
-    files: Sequence[str] | None = None,
+    stored: Stored | None = None,
 ) -> Encoded:
     """Encode each row; one item_id twice gives two rows.
 
@@ -62,35 +80,36 @@ def sids_of(
         The type that item_id gets: BIGINT or STRING.
     binary_dtype : str
         float32 or float16, for a BINARY collection.
-    files : sequence of str, optional
-        URIs of the Parquet files that hold exactly `rows`, both columns among their own. Workers
-        read them with pyarrow if it can open them on the driver and on the executors.
+    stored : Stored, optional
+        Where exactly `rows` are stored, both columns among those of the files. Workers read them
+        with pyarrow if it can open them on the driver and on the executors.
 
     Raises
     ------
     TableError
         If the end of a file shows that it is no whole Parquet file.
     """
-    if files is None:
-        why = "no files were given"
+    spark = rows.sparkSession
+    if stored is None:
+        why = "no files hold exactly these rows"
     else:
-        found = _row_groups(rows.sparkSession, codebook, files)
+        found = _row_groups(spark, codebook, stored)
         if not isinstance(found, str):
-            frame = _from_files(rows.sparkSession, codebook, found, item_id, binary_dtype)
-            return Encoded(frame, "pyarrow", f"{len(files):,} files of {len(found):,} row groups")
+            frame = _from_files(spark, codebook, found, item_id, binary_dtype, latest=stored.latest)
+            n_files = len(stored.uris)
+            return Encoded(frame, "pyarrow", f"{n_files:,} files of {len(found):,} row groups")
         why = found
     frame = _through_spark(rows, codebook, item_id=item_id, binary_dtype=binary_dtype)
     return Encoded(frame, "spark", why)
 
 
-def _row_groups(
-    spark: SparkSession, codebook: Codebook, files: Sequence[str]
-) -> list[RowGroup] | str:
+def _row_groups(spark: SparkSession, codebook: Codebook, stored: Stored) -> list[RowGroup] | str:
     """Read all footers on the executors; or say why pyarrow cannot read the files.
 
     The driver opens one file first, which starts no job where it cannot be done at all.
     """
     (collection,) = codebook.collections
+    files = stored.uris
     n_tasks = max(1, min(len(files), 4 * spark.sparkContext.defaultParallelism))
     shared = spark.sparkContext.broadcast((files, collection))
 
@@ -106,7 +125,12 @@ def _row_groups(
         found = tasks.mapInArrow(describe, FOOTERS).toArrow().to_pylist()
     problems = [row for row in found if row["problem"]]
     if not problems:
-        return [RowGroup(files[row["file"]], row["row_group"], row["size_bytes"]) for row in found]
+        versions: Sequence[int | None] = stored.versions or [None] * len(files)
+        return [
+            RowGroup(files[at], row["row_group"], row["size_bytes"], versions[at])
+            for row in found
+            for at in [row["file"]]
+        ]
     first = min(problems, key=lambda row: (not row["broken"], row["file"]))
     if first["broken"]:
         raise TableError(f"embeddings: {first['problem']}")
@@ -119,6 +143,8 @@ def _from_files(
     groups: Sequence[RowGroup],
     item_id: DataType,
     binary_dtype: str,
+    *,
+    latest: DataFrame | None,
 ) -> DataFrame:
     (collection,) = codebook.collections
     size_bytes = sum(group.size_bytes for group in groups)
@@ -137,7 +163,10 @@ def _from_files(
                     yield encode_batch(vectors, codebook, binary_dtype)
 
     numbers = spark.range(0, len(tasks), 1, max(1, len(tasks)))
-    return numbers.mapInArrow(to_sids, _schema(item_id))
+    if latest is None:
+        return numbers.mapInArrow(to_sids, _schema(item_id))
+    came = numbers.mapInArrow(to_sids, f"{_schema(item_id)}, version bigint")
+    return came.join(latest, ["item_id", "version"], "left_semi").drop("version")
 
 
 def _through_spark(
@@ -160,8 +189,8 @@ def _schema(item_id: DataType) -> str:
 
 
 def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -> pa.RecordBatch:
-    """Encode a batch of item_id and vector to item_id, sid, reason."""
-    item_ids, column = batch.columns
+    """Encode a batch of item_id and vector to item_id, sid, reason; further columns follow."""
+    item_ids, column, *more = batch.columns
     parsed = parse_vectors(column, codebook.dim, binary_dtype=binary_dtype)
     codes = pa.array(encode(parsed.vectors, codebook), pa.int64())
     valid = pa.array(parsed.valid)
@@ -172,4 +201,5 @@ def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -
         missing = item_ids.is_null()
         sids = pc.if_else(missing, None, sids)
         reasons = pc.if_else(missing, NULL_ID, reasons)
-    return pa.RecordBatch.from_arrays([item_ids, sids, reasons], ["item_id", "sid", "reason"])
+    names = ["item_id", "sid", "reason", *batch.schema.names[2:]]
+    return pa.RecordBatch.from_arrays([item_ids, sids, reasons, *more], names)

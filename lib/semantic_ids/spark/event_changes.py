@@ -1,13 +1,13 @@
 """Which events are new since a version, where a source was only appended to."""
 
 from pyspark.sql import DataFrame
-from pyspark.sql import functions as F
 
 from semantic_ids.spark.changes import FullRunError, ReadListing, kind_of, listings_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     StoredFile,
     only_files,
+    read_log,
     rows_of_files,
     snapshot_of,
     uris_of,
@@ -60,21 +60,14 @@ def _by_log(events: Source, before: int) -> DataFrame:
     """Read the files that the commits since then added; what only moved rows is passed over."""
     spark = events.rows.sparkSession
     now = snapshot_of(events.rows)
-    folder = now.deltaLog().logPath().toString()
     versions = range(before + 1, (events.delta_version or 0) + 1)
     if not versions:
         return events.rows.limit(0)
-    actions = (
-        spark.read.schema(_ACTIONS)
-        .option("__globPaths__", "false")
-        .json([f"{folder}/{version:020}.json" for version in versions])
-        .select("add", "remove", F.col("_metadata.file_name").substr(1, 20).cast("int").alias("v"))
-        .where("add.dataChange or remove.dataChange")
-        .collect()
-    )
+    log = read_log(spark, now, versions, _ACTIONS)
+    actions = log.where("add.dataChange or remove.dataChange").collect()
     if any(action["remove"] for action in actions):
         raise FullRunError("rows of the source were changed or deleted")
-    added = {(action["v"], action["add"]["path"]) for action in actions}
+    added = {(action["version"], action["add"]["path"]) for action in actions}
     standing = {row[0] for row in DataFrame(now.allFiles().toDF(), spark).select("path").collect()}
     rows = rows_of_files(spark, now, sorted({path for _, path in added} & standing))
     for version in sorted({v for v, path in added if path not in standing}):  # compacted since

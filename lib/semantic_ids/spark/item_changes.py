@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from semantic_ids.spark.changes import Changes, FullRunError
 from semantic_ids.spark.commits import label_rejects
-from semantic_ids.spark.encoding import NULL_ID, Encoded
+from semantic_ids.spark.encoding import NULL_ID, Encoded, Stored
 from semantic_ids.spark.exchange import PLACE
 from semantic_ids.spark.item_state import Moves, Standing
 from semantic_ids.spark.moves import few, held
@@ -55,7 +55,7 @@ def recode(
     standing: Standing,
     *,
     all_rows: DataFrame,
-    quantize: Callable[[DataFrame, list[str] | None], Encoded],
+    quantize: Callable[[DataFrame, Stored | None], Encoded],
     scratch: Scratch,
 ) -> Recoded:
     """Quantise all rows of the changed items.
@@ -70,7 +70,8 @@ def recode(
     all_rows : DataFrame
         The source as it is now, in the columns that count.
     quantize : callable
-        Takes rows, and the files that are exactly they if there are; gives each a SID or a reason.
+        Takes rows, and where exactly they are stored if that is known; gives each a SID or a
+        reason.
     scratch : Scratch
     """
     touched = changes.touched.where("item_id is not null")
@@ -94,7 +95,7 @@ def recode(
         rows = here.unionByName(all_rows.join(few(again, n_again), "item_id", "left_semi"))
         read = quantize(rows, None)
     else:
-        read = quantize(changes.added, changes.files)
+        read = quantize(changes.added, changes.stored)
     rows = scratch.keep(read.frame.where("item_id is not null"))
     return Recoded(items.drop("all_here", "n_added"), rows, changes.net_nulls, n_again, read)
 

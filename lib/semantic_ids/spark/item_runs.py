@@ -12,7 +12,7 @@ from semantic_ids.codebook import Codebook
 from semantic_ids.errors import SemanticIdsError, TableError
 from semantic_ids.spark.changes import FullRunError, find_changes
 from semantic_ids.spark.commits import label_rejects, rejects_in
-from semantic_ids.spark.encoding import Encoded
+from semantic_ids.spark.encoding import Encoded, Stored
 from semantic_ids.spark.exchange import marks_rows
 from semantic_ids.spark.item_changes import (
     balance,
@@ -70,7 +70,7 @@ class ItemRun:
         """Select the columns of the source that count, and further ones."""
         return with_ids(rows, self.codebook, id_type(self.items, "item_id"), *more)
 
-    def quantize(self, rows: DataFrame, files: Sequence[str] | None, n_rows: int) -> Encoded:
+    def quantize(self, rows: DataFrame, stored: Stored | None, n_rows: int) -> Encoded:
         """Give each row a SID or a reason, and say how the rows were read."""
         return quantize(
             rows,
@@ -78,7 +78,7 @@ class ItemRun:
             item_id=id_type(self.items, "item_id"),
             binary_dtype=self.binary_dtype,
             n_parts=parts_of(rows.sparkSession, n_rows),
-            files=files,
+            stored=stored,
         )
 
 
@@ -133,7 +133,7 @@ def _changed(run: ItemRun, tables: ItemTables, standing: Standing, scratch: Scra
         changes,
         standing,
         all_rows=run.shape(items.rows),
-        quantize=lambda rows, files: run.quantize(rows, files, changes.n_added),
+        quantize=lambda rows, stored: run.quantize(rows, stored, changes.n_added),
         scratch=scratch,
     )
     moves = find_moves(recoded, keep_removed=run.deletions == "keep", scratch=scratch)
@@ -184,7 +184,9 @@ def _require_same_work(run: ItemRun, standing: Standing) -> str:
 def _whole(run: ItemRun, tables: ItemTables, why: str, scratch: Scratch) -> Result:
     items = run.items
     n_rows = items.rows.count()
-    read = run.quantize(run.shape(items.rows), items.files(), n_rows)
+    files = items.files()
+    stored = None if files is None else Stored(files)
+    read = run.quantize(run.shape(items.rows), stored, n_rows)
     quantized = scratch.keep(read.frame)
     by_reason = count_reasons(quantized)
     rows = {"in": n_rows, "out": by_reason.pop("", 0), "kept": 0, "moved": 0}

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 
 from semantic_ids.errors import TableError
 
-__all__ = ["FOOTERS", "RowGroup", "balance", "read_footers", "read_rows"]
+__all__ = ["CAME", "CHANGE_TYPE", "FOOTERS", "RowGroup", "balance", "read_footers", "read_rows"]
 
 FOOTERS = "file int, row_group int, rows bigint, size_bytes bigint, broken boolean, problem string"
 
@@ -27,6 +27,8 @@ _FOOTERS = pa.schema(
         ("problem", pa.string()),
     ]
 )
+CHANGE_TYPE = "_change_type"  # a column of Delta's files of changes
+CAME = ("insert", "update_postimage")
 # Hadoop's schemes to pyarrow's. Not abfs: without credentials pyarrow 26 ends the whole process.
 _SCHEMES = {"file": "file", "hdfs": "hdfs", "gs": "gs", "s3": "s3", "s3a": "s3", "s3n": "s3"}
 _OPTIONS = {"gs": "?retry_limit_seconds=10"}  # by default it tries for a quarter of an hour
@@ -37,11 +39,12 @@ _CANNOT_READ = (OSError, pa.ArrowException)
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group of one file, and what its two columns weigh in it."""
+    """One row group of one file, what its two columns weigh in it, and the file's commit."""
 
     uri: str
     index: int
     size_bytes: int
+    version: int | None = None
 
 
 class _UnknownTypeError(Exception):
@@ -169,6 +172,7 @@ def read_rows(
 ) -> Iterator[pa.RecordBatch]:
     """Read item_id, in the type asked for, and a collection as `vector`, batch by batch.
 
+    Of files with a version, those of a change feed, only the rows that came, with that `version`.
     Memory is bounded by a batch and two buffers of 8 MiB, whatever the size of a row group.
 
     Raises
@@ -177,10 +181,10 @@ def read_rows(
         If a file cannot be read: it is there no more, or it is damaged. A changed bit is noticed
         where pages carry checksums, as those do that Spark writes.
     """
-    by_file: dict[str, list[int]] = {}
+    by_file: dict[tuple[str, int | None], list[int]] = {}
     for group in sorted(groups, key=lambda group: (group.uri, group.index)):
-        by_file.setdefault(group.uri, []).append(group.index)
-    for uri, indices in by_file.items():
+        by_file.setdefault((group.uri, group.version), []).append(group.index)
+    for (uri, version), indices in by_file.items():
         with _naming(uri), open_file(uri) as opened:
             file = pq.ParquetFile(
                 opened,
@@ -189,8 +193,18 @@ def read_rows(
                 page_checksum_verification=True,
             )
             columns = ["item_id", collection]
+            has_changes = version is not None and CHANGE_TYPE in file.schema_arrow.names
+            if has_changes:
+                columns.append(CHANGE_TYPE)
             for batch in file.iter_batches(batch_rows, indices, columns, use_threads=False):
-                yield _plain(batch.column("item_id"), batch.column(collection), item_id)
+                rows = batch
+                if has_changes:
+                    rows = batch.filter(pc.is_in(batch.column(CHANGE_TYPE), pa.array(CAME)))
+                plain = _plain(rows.column("item_id"), rows.column(collection), item_id)
+                if version is not None:
+                    versions = pa.repeat(pa.scalar(version, pa.int64()), len(plain))
+                    plain = plain.append_column("version", versions)
+                yield plain
 
 
 def _plain(item_ids: pa.Array, vectors: pa.Array, item_id: pa.DataType) -> pa.RecordBatch:

@@ -1,6 +1,5 @@
 """Rows of an embeddings table to SIDs and rejects, and the tables that take them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame, SparkSession, Window
@@ -16,7 +15,7 @@ from pyspark.sql.types import (
 
 from semantic_ids.codebook import Codebook
 from semantic_ids.job_configs import QuantizeItems
-from semantic_ids.spark.encoding import Encoded, sids_of
+from semantic_ids.spark.encoding import Encoded, Stored, sids_of
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.sources import Source, quoted
 
@@ -122,7 +121,7 @@ def quantize(
     item_id: DataType,
     binary_dtype: str,
     n_parts: int,
-    files: Sequence[str] | None = None,
+    stored: Stored | None = None,
 ) -> Encoded:
     """Give each row a SID or the reason why it has none.
 
@@ -140,10 +139,10 @@ def quantize(
     n_parts : int
         Partitions of the result, by hash of item_id; each is sorted by item_id. The one shuffle
         serves for duplicates, for clustering and for sorting.
-    files : sequence of str, optional
-        The Parquet files that hold exactly `rows`.
+    stored : Stored, optional
+        Where exactly `rows` are stored.
     """
-    encoded = sids_of(rows, codebook, item_id=item_id, binary_dtype=binary_dtype, files=files)
+    encoded = sids_of(rows, codebook, item_id=item_id, binary_dtype=binary_dtype, stored=stored)
     parts = encoded.frame.repartition(n_parts, "item_id")
     return Encoded(_reject_duplicates(parts), encoded.path, encoded.why)
 

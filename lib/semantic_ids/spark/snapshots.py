@@ -19,6 +19,7 @@ __all__ = [
     "list_files",
     "only_files",
     "read_listing",
+    "read_log",
     "rows_of_files",
     "snapshot_of",
     "stored_files",
@@ -58,6 +59,15 @@ def rows_of_files(spark: SparkSession, snapshot: Any, paths: Iterable[str]) -> D
     files = wrap(chosen.collect())
     log = snapshot.deltaLog()
     return DataFrame(log.createDataFrame(snapshot, files, False, scala.Option.empty()), spark)
+
+
+def read_log(spark: SparkSession, snapshot: Any, versions: range, actions: str) -> DataFrame:
+    """Read actions from the log of a snapshot's table: a row each, and the `version` it is of."""
+    folder = snapshot.deltaLog().logPath().toString()
+    version = F.col("_metadata.file_name").substr(1, 20).cast("int")
+    log = spark.read.schema(actions).option("__globPaths__", "false")
+    files = [f"{folder}/{number:020}.json" for number in versions]
+    return log.json(files).select("*", version.alias("version"))
 
 
 def whole_files(rows: DataFrame) -> list[str] | None:
