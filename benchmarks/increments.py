@@ -5,8 +5,8 @@
 For each size a table is generated and three runs measured: on all rows, after a handful of changes,
 after changes of 1 %, spread over all of it (of items: other embeddings; of events: new ones of the
 last three days). A run has a cost of its own and a cost for each row of the table: the difference
-of the sizes gives the second, by Spark's executorRunTime, and the first is what is left. Tables have
-to be large: a query that is over in a second was mostly run before the JVM had compiled it.
+of the sizes gives the second, by Spark's executorRunTime, and the first is what is left. Tables
+have to be large: a query that is over in a second was mostly run before the JVM had compiled it.
 """
 
 import argparse
