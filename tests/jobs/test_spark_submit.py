@@ -68,9 +68,6 @@ class Shop:
             promote_options="permissive",
         )
 
-    def version(self, table: str) -> int:
-        return DeltaTable(str(self.folder / table)).version()
-
     def has(self, pattern: str) -> bool:
         return any(self.folder.glob(pattern))
 
@@ -108,12 +105,6 @@ def test_build_sequences_killed_while_it_writes_is_whole_after_the_next_run(shop
     segments = shop.rows("sequences")
     assert sum(segments.column("n_events").to_pylist()) == 150_000
     assert len(set(segments.column("user_id").to_pylist())) == segments.num_rows == 10_561
-
-
-def test_a_second_run_with_nothing_new_changes_nothing(shop: Shop) -> None:
-    before = [shop.version(table) for table in ("item_sids", "rejected_items")]
-    assert "nothing to do" in shop.run("quantize_items")
-    assert [shop.version(table) for table in ("item_sids", "rejected_items")] == before
 
 
 @pytest.mark.usefixtures("clean_work_folder")

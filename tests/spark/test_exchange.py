@@ -82,6 +82,7 @@ def test_what_goes_and_comes_is_as_in_a_dict_and_nothing_else_is_touched(spark, 
     assert held(spark, table) == expected
 
 
+@pytest.mark.every_fault
 def test_all_rows_may_go_and_none_may_come_or_neither(spark, table):
     exchange(spark, table, set(), {}, 1)
     assert len(held(spark, table)) == N_ROWS
@@ -92,6 +93,7 @@ def test_all_rows_may_go_and_none_may_come_or_neither(spark, table):
     assert [commit.run_id for commit in table.commits(spark)] == ["3", "2", "1"]
 
 
+@pytest.mark.every_fault
 def test_the_feed_of_the_table_tells_what_went_and_came(spark, table):
     spark.sql(
         f"alter table delta.`{table.table}` set tblproperties ('delta.enableChangeDataFeed'='true')"
@@ -134,6 +136,7 @@ def test_what_others_wrote_since_the_reading_stays_or_ends_it(spark, table):
     assert held(spark, table)[2] == 4
 
 
+@pytest.mark.every_fault
 def test_the_settings_are_those_of_the_rows_session(spark, table):
     other = spark.newSession()
     thread = threading.Thread(target=lambda: exchange(other, table, {1}, {1: 5}, 1))

@@ -159,7 +159,7 @@ def test_an_update_that_leaves_the_sid_moves_no_row(world):
     world.check()
 
 
-def test_workers_read_the_files_of_the_feed_themselves(spark, world):
+def test_workers_read_the_files_of_the_feed_themselves(world):
     rng = np.random.default_rng(0)
     world.write(some_rows(rng, 0, 40), n_files=3, properties=FEED)
     world.run()
@@ -172,6 +172,12 @@ def test_workers_read_the_files_of_the_feed_themselves(spark, world):
     said = world.run()
     assert "by the change data feed, embeddings through pyarrow (" in said
     world.check()
+
+
+@pytest.mark.every_fault
+def test_what_only_deletion_vectors_tell_of_the_feed_goes_through_spark(spark, world):
+    world.write(some_rows(np.random.default_rng(0), 0, 40), n_files=3, properties=FEED)
+    world.run()
     spark.sql(f"alter table delta.`{world.source}` set tblproperties ({_sql(DELETION_VECTORS)})")
     before = world.delta().history(1).collect()[0]["version"]
     world.delta().update("item_id in (5, 6)", {"text": "transform(text, x -> -x)"})
