@@ -1,5 +1,6 @@
 """The Python of docs/trainers.md runs as it stands."""
 
+import datetime
 import re
 
 import deltalake
@@ -8,7 +9,7 @@ import pyarrow as pa
 import pytest
 from sequence_tables import random_segments, write_sequences
 
-from semantic_ids.codebook import CodebookSpec, fit, save_file
+from semantic_ids.codebook import CodebookSpec, fit, save
 
 pytestmark = [
     pytest.mark.torch,
@@ -19,7 +20,9 @@ pytestmark = [
 def test_the_examples_of_trainers_md_run(root, tmp_path, monkeypatch):
     vectors = np.random.default_rng(0).normal(size=(300, 8)).astype(np.float32)
     codebook = fit(vectors, CodebookSpec([{"ternary": 25}], rounds=0))
-    save_file(codebook, tmp_path / "text.safetensors")
+    payload = pa.array([save(codebook)], pa.binary())
+    fits = pa.table({"name": ["text"], "created_at": [datetime.datetime.now()], "payload": payload})
+    deltalake.write_deltalake(tmp_path / "tables" / "codebooks", fits)
     segments = random_segments(30, codebook_id=codebook.codebook_id)
     for segment in segments:
         segment.sids = [bytes(codebook.width)] * len(segment.sids)

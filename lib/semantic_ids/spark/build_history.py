@@ -16,11 +16,11 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import TimestampType
 
 from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.changes import FullRunError, ReadListing
 from semantic_ids.spark.commits import AnotherRunError, Commit, Turn
 from semantic_ids.spark.event_changes import appended_rows
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.sources import UNVERSIONED, Source
+from semantic_ids.spark.versions import FullRunError, ReadListing
 
 __all__ = [
     "ALL",

@@ -21,7 +21,6 @@ from semantic_ids.spark.build_history import (
     new_events,
     write_build,
 )
-from semantic_ids.spark.changes import FullRunError
 from semantic_ids.spark.commits import Commit, Turn, label_rejects, rejects_in
 from semantic_ids.spark.event_chunks import plan_tasks
 from semantic_ids.spark.events import (
@@ -48,6 +47,7 @@ from semantic_ids.spark.sequences import (
 from semantic_ids.spark.session import with_settings
 from semantic_ids.spark.snapshots import keep_listing, read_listing
 from semantic_ids.spark.sources import Source
+from semantic_ids.spark.versions import FullRunError
 
 __all__ = ["Build"]
 

@@ -1,9 +1,8 @@
 """Which items of a source changed since a version: by its change feed, or by its files."""
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -14,7 +13,6 @@ from semantic_ids.spark.parquet_files import CAME, CHANGE_TYPE
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
-    StoredFile,
     only_files,
     rows_of_files,
     snapshot_of,
@@ -22,16 +20,11 @@ from semantic_ids.spark.snapshots import (
     uris_of,
 )
 from semantic_ids.spark.sources import Source, quoted
+from semantic_ids.spark.versions import FullRunError, ReadListing, kind_of, listings_of
 
-__all__ = ["Changes", "FullRunError", "ReadListing", "find_changes", "kind_of", "listings_of"]
-
-ReadListing: TypeAlias = Callable[[str], Sequence[StoredFile] | None]  # by the digest
+__all__ = ["Changes", "find_changes"]
 
 _WORTH_IT = 0.5  # of the rows or bytes; where more came anew, a full run costs less
-
-
-class FullRunError(Exception):
-    """What changed cannot be told, or is not worth telling; the text says why."""
 
 
 @dataclass(frozen=True)
@@ -75,38 +68,6 @@ class _Search:
     rows_before: DataFrame
     read_listing: ReadListing
     scratch: Scratch
-
-
-def kind_of(source: Source, since: str) -> str:
-    """Say whether a source's versions are "delta" or "files", now as at an earlier one.
-
-    Raises
-    ------
-    FullRunError
-        If it is of another kind than it was, or has no versions.
-    """
-    kind = since.partition(":")[0]
-    if kind != source.version.partition(":")[0]:
-        raise FullRunError("the source is of another kind than it was")
-    if kind not in ("delta", "files"):
-        raise FullRunError("the source has no versions")
-    return kind
-
-
-def listings_of(
-    source: Source, since: str, read_listing: ReadListing
-) -> tuple[set[StoredFile], set[StoredFile]]:
-    """Give the files of Parquet input at an earlier version and now.
-
-    Raises
-    ------
-    FullRunError
-        If the earlier listing is gone.
-    """
-    before = read_listing(since.partition(":")[2])
-    if before is None:
-        raise FullRunError("the listing of the files of the last run is gone")
-    return set(before), set(source.listing or ())
 
 
 def find_changes(

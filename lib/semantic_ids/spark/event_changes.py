@@ -2,7 +2,6 @@
 
 from pyspark.sql import DataFrame
 
-from semantic_ids.spark.changes import FullRunError, ReadListing, kind_of, listings_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     StoredFile,
@@ -13,6 +12,7 @@ from semantic_ids.spark.snapshots import (
     uris_of,
 )
 from semantic_ids.spark.sources import Source
+from semantic_ids.spark.versions import FullRunError, ReadListing, kind_of, listings_of
 
 __all__ = ["appended_rows"]
 

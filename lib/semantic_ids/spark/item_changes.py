@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from semantic_ids.spark.changes import Changes, FullRunError
+from semantic_ids.spark.changes import Changes
 from semantic_ids.spark.commits import label_rejects
 from semantic_ids.spark.encoding import NULL_ID, Encoded, Stored
 from semantic_ids.spark.exchange import PLACE
@@ -14,6 +14,7 @@ from semantic_ids.spark.item_state import Moves, Standing
 from semantic_ids.spark.moves import few, held
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.sources import Source
+from semantic_ids.spark.versions import FullRunError
 
 __all__ = [
     "Recoded",

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from semantic_ids.codebook import Codebook
 from semantic_ids.errors import SemanticIdsError, TableError
-from semantic_ids.spark.changes import FullRunError, find_changes
+from semantic_ids.spark.changes import find_changes
 from semantic_ids.spark.commits import label_rejects, rejects_in
 from semantic_ids.spark.encoding import Encoded, Stored
 from semantic_ids.spark.exchange import marks_rows
@@ -28,6 +28,7 @@ from semantic_ids.spark.quantize import Outputs, id_type, in_order, parts_of, qu
 from semantic_ids.spark.runs import RunSummary, account
 from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.sources import UNVERSIONED, Source
+from semantic_ids.spark.versions import FullRunError
 
 __all__ = ["ItemRun", "update_sids"]
 

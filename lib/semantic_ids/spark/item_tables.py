@@ -8,7 +8,6 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from semantic_ids.spark.changes import FullRunError
 from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.exchange import exchange_rows, marks_rows, with_places
 from semantic_ids.spark.item_state import Moves, Result, Standing
@@ -17,6 +16,7 @@ from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.quantize import Outputs, parts_of
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import StoredFile, keep_listing, read_listing
+from semantic_ids.spark.versions import FullRunError
 
 __all__ = ["ItemTables"]
 
