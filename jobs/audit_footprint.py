@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.cli import Plan, run_job
-from semantic_ids.job_configs import AuditFootprint
 from semantic_ids.spark.footprint import audit_footprint
 from semantic_ids.spark.footprint_folder import require_writable
 from semantic_ids.spark.footprint_inputs import open_inputs

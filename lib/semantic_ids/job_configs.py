@@ -8,10 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
 from semantic_ids.codebook import CodebookSpec
-from semantic_ids.config import JobConfig, Section, Table
+from semantic_ids.config import JobConfig, Table
 
 __all__ = [
-    "AuditFootprint",
     "BuildSequences",
     "CompactSequences",
     "FitCodebook",
@@ -165,31 +164,4 @@ class CompactSequences(JobConfig):
     def _range_is_in_order(self) -> "CompactSequences":
         if self.first_ds and self.last_ds and self.first_ds > self.last_ds:
             raise ValueError(f"last_ds: must not be before {self.first_ds}, got {self.last_ds}")
-        return self
-
-
-class ReportSection(Section):
-    """Where a report goes."""
-
-    folder: str = Field(description="a local folder for the report's files", min_length=1)
-
-
-class AuditFootprint(JobConfig):
-    """Say what items and sequences weigh on disk, against the alternatives."""
-
-    sequences: Table | None = Field(None, description="the table of segments")
-    item_sids: Table | None = Field(None, description="what quantize_items wrote")
-    embeddings: Table | None = Field(None, description="item_id and the collection")
-    events: Table | None = Field(None, description="user_id, item_id, timestamp")
-    collection: str | None = Field(None, description="the embedding column to compare with")
-    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
-    sample_events: int = Field(50_000, gt=0, description="events written for the comparison")
-    report: ReportSection = ReportSection(folder="footprint")
-
-    @model_validator(mode="after")
-    def _something_to_measure(self) -> "AuditFootprint":
-        if not (self.sequences or self.item_sids):
-            raise ValueError("sequences or item_sids must be given, got neither")
-        if self.embeddings and not self.collection:
-            raise ValueError("collection: a value is required where embeddings is given")
         return self

@@ -9,10 +9,11 @@ import pytest
 from deltalake import DeltaTable
 from pyspark.sql import functions as F
 
+from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.codebook import CodebookSpec, encode, fit, sids_to_bytes
 from semantic_ids.config import load_config
 from semantic_ids.errors import ConfigError, TableError
-from semantic_ids.job_configs import AuditFootprint, BuildSequences
+from semantic_ids.job_configs import BuildSequences
 from semantic_ids.spark.builds import Build
 from semantic_ids.spark.footprint import audit_footprint
 from semantic_ids.spark.footprint_inputs import open_inputs

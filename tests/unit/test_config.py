@@ -9,10 +9,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
 from semantic_ids.job_configs import (
-    AuditFootprint,
     BuildSequences,
     CompactSequences,
     FitCodebook,

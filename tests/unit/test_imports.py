@@ -19,9 +19,10 @@ ROOMS = {
     "report": {"codebook", "errors"},
     "config": {"errors"},
     "job_configs": {"codebook", "config", "errors"},
-    "spark": {"codebook", "errors", "job_configs", "report"},
+    "audit_configs": {"config", "job_configs"},
+    "spark": {"audit_configs", "codebook", "errors", "job_configs", "report"},
     "cli": {"config", "errors", "spark"},
-    "jobs": {"cli", "job_configs", "spark"},
+    "jobs": {"audit_configs", "cli", "job_configs", "spark"},
     "__init__": {"estimator"},
 }
 THIRD_PARTIES = {
@@ -32,6 +33,7 @@ THIRD_PARTIES = {
     "report": set(),
     "config": {"pydantic", "pydantic_core", "yaml"},
     "job_configs": {"pydantic"},
+    "audit_configs": {"pydantic"},
     "spark": {"numpy", "pyarrow", "pyspark", "delta", "py4j"},
     "cli": {"pyspark"},
     "jobs": {"pyspark"},

@@ -5,7 +5,7 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semantic_ids.job_configs import AuditFootprint
+from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.report import Footprint, Sample, TableSize, headline, to_json, to_markdown
 from semantic_ids.spark.footprint_arms import (
     ARM_FILES,

@@ -13,8 +13,8 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.errors import TableError
-from semantic_ids.job_configs import AuditFootprint
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source, open_source
 from semantic_ids.spark.vectors import require_embedding

@@ -1,0 +1,99 @@
+"""The configuration of the audits: what they read, how much they sample, where the page goes."""
+
+from pydantic import Field, model_validator
+
+from semantic_ids.config import JobConfig, Section, Table
+from semantic_ids.job_configs import BinaryDtype
+
+__all__ = ["AuditChurn", "AuditFootprint", "AuditQuality", "BrowseItems", "ReportSection"]
+
+
+class ReportSection(Section):
+    """Where a report goes."""
+
+    folder: str = Field(description="a local folder for the report's files", min_length=1)
+
+
+class AuditFootprint(JobConfig):
+    """Say what items and sequences weigh on disk, against the alternatives."""
+
+    sequences: Table | None = Field(None, description="the table of segments")
+    item_sids: Table | None = Field(None, description="what quantize_items wrote")
+    embeddings: Table | None = Field(None, description="item_id and the collection")
+    events: Table | None = Field(None, description="user_id, item_id, timestamp")
+    collection: str | None = Field(None, description="the embedding column to compare with")
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    sample_events: int = Field(50_000, gt=0, description="events written for the comparison")
+    report: ReportSection = ReportSection(folder="footprint")
+
+    @model_validator(mode="after")
+    def _something_to_measure(self) -> "AuditFootprint":
+        if not (self.sequences or self.item_sids):
+            raise ValueError("sequences or item_sids must be given, got neither")
+        if self.embeddings and not self.collection:
+            raise ValueError("collection: a value is required where embeddings is given")
+        return self
+
+
+class AuditQuality(JobConfig):
+    """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
+
+    embeddings: Table = Field(description="item_id and the codebook's collection")
+    item_sids: Table = Field(description="what quantize_items wrote")
+    codebooks: Table = Field(description="the table that holds the codebook")
+    codebook: str = Field(description="a codebook_id, or a name", min_length=1)
+    releases: Table | None = Field(
+        None, description="what a name means; default: the newest codebook of that name"
+    )
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    labels: Table | None = Field(
+        None, description="item_id, the label and the categories; default: embeddings"
+    )
+    label: str | None = Field(None, description="the column that names an item to people")
+    categories: list[str] = Field(default=[], description="columns that SIDs should separate")
+    sample_items: int = Field(
+        20_000, ge=2, description="items drawn for what needs their embeddings"
+    )
+    queries: int = Field(1_000, gt=0, description="items of the sample asked for neighbours")
+    report: ReportSection = ReportSection(folder="quality")
+
+
+class AuditChurn(JobConfig):
+    """Say what moved between two codebooks, or two versions of the items' SIDs."""
+
+    item_sids: Table = Field(description="what quantize_items wrote")
+    codebooks: Table = Field(description="the table that holds the codebooks")
+    codebook: str = Field(description="after: a codebook_id, or a name", min_length=1)
+    before: str | int = Field(
+        description="a codebook_id or name to compare with, or a version of item_sids"
+    )
+    releases: Table | None = Field(
+        None, description="what a name means; default: the newest codebook of that name"
+    )
+    sequences: Table | None = Field(None, description="after: the table of segments")
+    before_sequences: Table | int | None = Field(
+        None, description="a table of segments to compare with, or a version of sequences"
+    )
+    labels: Table | None = Field(None, description="item_id, the label and the categories")
+    label: str | None = Field(None, description="the column that names an item to people")
+    categories: list[str] = Field(default=[], description="columns to tell churn by")
+    sample_items: int = Field(20_000, ge=2, description="items drawn for distances and neighbours")
+    queries: int = Field(1_000, gt=0, description="items of the sample asked for neighbours")
+    report: ReportSection = ReportSection(folder="churn")
+
+
+class BrowseItems(JobConfig):
+    """Write a page to walk the SID tree of a catalogue, and to see an item's neighbours."""
+
+    item_sids: Table = Field(description="what quantize_items wrote")
+    codebooks: Table = Field(description="the table that holds the codebook")
+    codebook: str = Field(description="a codebook_id, or a name", min_length=1)
+    releases: Table | None = Field(
+        None, description="what a name means; default: the newest codebook of that name"
+    )
+    labels: Table | None = Field(None, description="item_id and the label")
+    label: str | None = Field(None, description="the column that names an item to people")
+    max_items: int = Field(
+        100_000, gt=0, le=1_000_000, description="items on the page; a larger catalogue is drawn"
+    )
+    report: ReportSection = ReportSection(folder="browse")
