@@ -62,7 +62,7 @@ def fit_and_append(
         "fit_codebook: fitting on %s rows of %d values", f"{len(training):,}", training.shape[1]
     )
     spec = CodebookSpec.from_dict(config.spec)
-    codebook, steps = _fit(config, spec, training, held_out, terminal=terminal)
+    codebook, steps = _fit(config, spec, training, terminal=terminal)
     metrics = {
         "relative_error": error_curve(held_out, codebook).tolist(),
         "relative_error_training": error_curve(training, codebook).tolist(),
@@ -82,9 +82,9 @@ def fit_and_append(
 
 
 def _fit(
-    config: FitCodebook, spec: CodebookSpec, training: Vectors, held_out: Vectors, *, terminal: bool
+    config: FitCodebook, spec: CodebookSpec, training: Vectors, *, terminal: bool
 ) -> tuple[Codebook, list[tuple[str, float]]]:
-    """Fit, and keep the held-out error after each byte and each round."""
+    """Fit, and keep the error after each byte and each round, of rows that the fit holds out."""
     steps: list[tuple[str, float]] = []
     show = report_progress(
         "fit_codebook", n_bytes=len(spec.layout), n_rounds=spec.rounds, terminal=terminal
@@ -99,7 +99,6 @@ def _fit(
         spec,
         seed=config.seed,
         collection=config.collection,
-        validation=held_out,
         progress=report,
     )
     return codebook, steps
