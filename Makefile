@@ -37,7 +37,7 @@ quickstart: setup
 	@$(JAVA); $(BIN)/python examples/online_retail/quickstart.py
 
 test: setup
-	@$(JAVA); $(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(JAVA); $(BIN)/python -m pytest
 
 faults: setup
 	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults tests/spark

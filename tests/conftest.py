@@ -22,12 +22,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Share tests out over two processes by their JVM; leave the slow faults to `make faults`."""
-    for item in items:
-        if item.get_closest_marker("spark"):
-            room = item.path.relative_to(ROOT / "tests").parts[0]
-            group = "spark" if room == "spark" else "jobs"  # one session, and one JVM at a time
-            item.add_marker(pytest.mark.xdist_group(group))
+    """Leave the slow faults to `make faults`."""
     if config.getoption("every_fault"):
         return
     slow = [item for item in items if item.get_closest_marker("every_fault")]
