@@ -5,7 +5,9 @@ Its own policy forbids every request, and every script but the one whose hash it
 
 import base64
 import hashlib
+from functools import cache
 from importlib.resources import files
+from typing import TYPE_CHECKING
 
 from semantic_ids.report.charts import draw
 from semantic_ids.report.numbers import shown
@@ -13,9 +15,11 @@ from semantic_ids.report.page import Page, Table
 from semantic_ids.report.table_csv import to_csv
 from semantic_ids.report.texts import clean, shorten
 
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 __all__ = ["to_html"]
 
-_TEMPLATE = "page.html.j2"
 _ROWS_SHOWN = 20
 # Longer texts are cut, and open at a click; a heading has the whole in its title.
 _COLUMNS = {"heading_columns": 120, "cell_columns": 80, "sentence_columns": 1_000}
@@ -29,18 +33,8 @@ def to_html(page: Page) -> str:
     ImportError
         If the extra `report` is not installed.
     """
-    from jinja2 import DictLoader, Environment, StrictUndefined
-
-    environment = Environment(
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        loader=DictLoader({_TEMPLATE: _packaged(_TEMPLATE)}),
-    )
-    environment.filters |= {"clean": clean, "shorten": shorten, "shown": shown, "csv": _csv_link}
     script = _packaged("page.js")
-    return environment.get_template(_TEMPLATE).render(
+    return _template().render(
         page=page,
         charts={section.key: draw(section) for section in page.sections},
         rows_shown=_ROWS_SHOWN,
@@ -49,6 +43,17 @@ def to_html(page: Page) -> str:
         script_hash=_base64(hashlib.sha256(script.encode()).digest()),
         **_COLUMNS,
     )
+
+
+@cache
+def _template() -> "Template":
+    from jinja2 import Environment, StrictUndefined
+
+    environment = Environment(
+        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"clean": clean, "shorten": shorten, "shown": shown, "csv": _csv_link}
+    return environment.from_string(_packaged("page.html.j2"))
 
 
 def _packaged(name: str) -> str:

@@ -10,7 +10,7 @@ __all__ = ["bullet", "code", "escaped", "grid", "table"]
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"})
 # Punctuation that may be markup; an underscore within a word, as in item_sids, is none.
 _MARKUP = re.compile(r"[\\`*\[\]~$#]|(?<![^\W_])_|_(?![^\W_])|(?<=[a-z]):(?=//)|(?<=www)\.", re.I)
-_BLOCK = re.compile(r"[-+=]|\d+(?=[.)])")
+_BLOCK = re.compile(r"[-+=]|\d+(?=[.)](?:\s|$))")
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 

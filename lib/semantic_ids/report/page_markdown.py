@@ -20,7 +20,9 @@ def to_markdown(page: Page) -> str:
     parts = [f"# {escaped(page.title)}", f"**{escaped(page.headline)}**"]
     if page.verdict:
         parts.append(f"Verdict: {_finding(page.verdict)}")
-        parts.append(bullet([_finding(finding) for finding in page.findings]))
+    others = [finding for finding in page.findings if finding is not page.verdict]
+    if others:
+        parts.append(bullet([_finding(finding) for finding in others]))
     if page.facts:
         parts.append(bullet([f"{escaped(name)}: {escaped(value)}" for name, value in page.facts]))
     for section in page.sections:
