@@ -6,7 +6,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
 BIN := .venv/bin
-EXTRAS := spark,torch,sklearn,dev
+EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
 .PHONY: help setup quickstart test faults check lint clean

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from semantic_ids.audit_configs import AuditFootprint
+from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
 from semantic_ids.job_configs import (
@@ -234,7 +235,7 @@ def test_a_missing_key_is_named(file, key):
         (BuildSequences, BUILD, "bucket", "did you mean 'buckets'?"),
         (BuildSequences, BUILD, "event_column", "did you mean 'event_columns'?"),
         (AuditFootprint, {"sequences": "a/s"}, "report.foldr", "did you mean 'folder'?"),
-        (AuditFootprint, {"sequences": "a/s"}, "report.zzz", "it must be one of: folder"),
+        (AuditFootprint, {"sequences": "a/s"}, "report.zzz", "it must be one of: folder, formats"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_right_name(
@@ -421,3 +422,57 @@ def test_to_yaml_gives_the_configuration_back(tmp_path_factory, tables, **values
 def test_to_yaml_of_a_configuration_in_conf_gives_it_back(root, file, name):
     config = load_config(JOBS[name], root / "conf" / f"{name}.yaml")
     assert load_config(JOBS[name], file(to_yaml(config))) == config
+
+
+# The formats of a report
+
+SEQUENCES = "sequences=a/s"
+
+
+def test_a_report_has_every_format_and_its_job_s_folder_unless_told(file):
+    assert load_config(AuditFootprint, None, [SEQUENCES]).report.formats == [
+        "html",
+        "markdown",
+        "json",
+    ]
+    report = load_config(AuditFootprint, None, [SEQUENCES, "report.formats=[json]"]).report
+    assert (report.folder, report.formats) == ("footprint", ["json"])
+    values = {"sequences": "a/s", "report": {"folder": "there"}}
+    report = load_config(AuditFootprint, file(values), ["report.formats=[html]"]).report
+    assert (report.folder, report.formats) == ("there", ["html"])
+
+
+@pytest.mark.parametrize(
+    ("formats", "sentence"),
+    [
+        ("[pdf]", "report.formats.0: input should be 'html', 'markdown' or 'json', got 'pdf'"),
+        ("[]", "report.formats: list should have at least 1 item after validation, not 0, got []"),
+        ("[json, json]", "report.formats: formats must differ, got ['json', 'json']"),
+        ("html", "report.formats: input should be a valid list, got 'html'"),
+    ],
+)
+def test_formats_that_are_none_are_refused(formats, sentence):
+    assert refused(AuditFootprint, None, SEQUENCES, f"report.formats={formats}") == sentence
+
+
+@pytest.mark.parametrize("said", ["html,json", "html, json"])
+def test_the_option_format_is_the_key_report_formats(said, capsys):
+    arguments = [SEQUENCES, "--format", said, "report.folder=there", "--print-config"]
+    assert run_job(AuditFootprint, pytest.fail, arguments) == 0
+    report = yaml.safe_load(capsys.readouterr().out)["report"]
+    assert report == {"folder": "there", "formats": ["html", "json"]}
+
+
+def test_the_option_format_refuses_what_the_key_refuses(capsys):
+    assert run_job(AuditFootprint, pytest.fail, [SEQUENCES, "--format", "pdf"]) == 2
+    assert capsys.readouterr().err == (
+        "audit_footprint: error: report.formats.0: input should be 'html', 'markdown' or 'json', "
+        "got 'pdf'\n"
+    )
+
+
+def test_a_job_without_a_report_has_no_option_format(file, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_job(FitCodebook, pytest.fail, ["--config", str(file(FIT)), "--format", "html"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.endswith("error: unrecognized arguments: --format\n")
