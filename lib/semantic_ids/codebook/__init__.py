@@ -4,7 +4,7 @@ from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.collisions import Collisions, SizeClass, collisions
 from semantic_ids.codebook.counts import SidCounts, count_symbols
 from semantic_ids.codebook.decoder import decode, decode_tables, digits_of, sids_of
-from semantic_ids.codebook.drift import Divergence, symbol_drift
+from semantic_ids.codebook.drift import Divergence, ErrorRatio, error_drift, symbol_drift
 from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
@@ -31,6 +31,7 @@ __all__ = [
     "CodebookSpec",
     "Collisions",
     "Divergence",
+    "ErrorRatio",
     "Errors",
     "PairInformation",
     "Purity",
@@ -50,6 +51,7 @@ __all__ = [
     "distances",
     "encode",
     "error_curve",
+    "error_drift",
     "fit",
     "load",
     "load_file",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from semantic_ids.codebook.ids import split_mix
 from semantic_ids.codebook.layout import MAX_WIDTH, VALUES, Layout
 from semantic_ids.codebook.wire import ByteArray, SidArray, sids_to_bytes
 from semantic_ids.errors import ShapeError
@@ -15,6 +16,7 @@ CountArray = npt.NDArray[np.int64]
 
 _BLOCK = 2**18  # rows counted at once: a table of pairs is as large as 65,536 of them
 _CELLS = VALUES * VALUES
+_N_LISTS = 4  # parts of few numbers, after the symbols and before the pairs
 
 
 def count_symbols(sids: npt.ArrayLike, width: int) -> CountArray:
@@ -41,6 +43,8 @@ class SidCounts:
         Of the codebook.
     n_largest : int
         How many of the SIDs that most items share are kept.
+    n_drawn : int
+        How many of the SIDs that items share are drawn, by hash.
 
     Attributes
     ----------
@@ -52,6 +56,8 @@ class SidCounts:
         SIDs by the number of their items.
     largest : list of (int, int)
         SID and number of items; ties keep the lower SID.
+    drawn : list of (int, int)
+        SID and number of items of shared SIDs, each as likely as any other.
     unassigned : list of (int, int)
         Of up to one SID that the codebook never assigns: the SID, and the items of all such.
 
@@ -60,16 +66,17 @@ class SidCounts:
     Takes up to 15 MB for the pairs of 8 bytes, and 30 MB while it counts.
     """
 
-    def __init__(self, layout: Layout, *, n_largest: int = 10) -> None:
+    def __init__(self, layout: Layout, *, n_largest: int = 10, n_drawn: int = 300) -> None:
         width = len(layout)
         self._n_values = np.array([byte.n_values for byte in layout])
-        self._n_largest = n_largest
+        self._n_largest, self._n_drawn = n_largest, n_drawn
         self._waiting: list[tuple[SidArray, CountArray]] = []
         self._n_waiting = 0
         self.symbols: CountArray = np.zeros((width, VALUES), np.int64)
         self.pairs: CountArray = np.zeros((len(byte_pairs(width)), _CELLS), np.int64)
         self.group_sizes: Counter[int] = Counter()
         self.largest: list[tuple[int, int]] = []
+        self.drawn: list[tuple[int, int]] = []
         self.unassigned: list[tuple[int, int]] = []
 
     @property
@@ -120,13 +127,21 @@ class SidCounts:
         sizes, n_sids = np.unique(n_items, return_counts=True)
         self.group_sizes.update(dict(zip(sizes.tolist(), n_sids.tolist(), strict=True)))
         shared = n_items > 1
-        order = np.lexsort((sids[shared], -n_items[shared]))[: self._n_largest]
-        found = zip(sids[shared][order].tolist(), n_items[shared][order].tolist(), strict=True)
-        self._keep_largest(list(found))
+        sids, n_items = sids[shared], n_items[shared]
+        for keep, order in (
+            (self._keep_largest, np.lexsort((sids, -n_items))[: self._n_largest]),
+            (self._keep_drawn, np.argsort(split_mix(sids))[: self._n_drawn]),
+        ):
+            keep(list(zip(sids[order].tolist(), n_items[order].tolist(), strict=True)))
 
     def _keep_largest(self, groups: list[tuple[int, int]]) -> None:
         every = sorted(self.largest + groups, key=lambda group: (-group[1], group[0]))
         self.largest = every[: self._n_largest]
+
+    def _keep_drawn(self, groups: list[tuple[int, int]]) -> None:
+        every = self.drawn + groups
+        order = np.argsort(split_mix(np.array([sid for sid, _ in every], np.int64)))
+        self.drawn = [every[place] for place in order[: self._n_drawn]]
 
     def _keep_unassigned(self, found: list[tuple[int, int]]) -> None:
         every = self.unassigned + found
@@ -136,25 +151,25 @@ class SidCounts:
     def parts(self) -> Iterator[tuple[int, bytes]]:
         """Give the counts as numbered parts, which `add_part` of another object adds."""
         self.flush()
-        pairs_of_numbers = (self.group_sizes.items(), self.largest, self.unassigned)
-        small = [np.array(sorted(numbers), "<i8") for numbers in pairs_of_numbers]
+        lists = (self.group_sizes.items(), self.largest, self.drawn, self.unassigned)
+        small = [np.array(list(numbers), "<i8") for numbers in lists]
         for number, counts in enumerate([self.symbols, *small, *self.pairs]):
             yield number, counts.astype("<i8", copy=False).tobytes()
 
     def add_part(self, number: int, part: bytes) -> None:
         """Add one part of the counts of other SIDs of the same codebook."""
         counts = np.frombuffer(part, "<i8")
-        numbers = [(int(a), int(b)) for a, b in counts.reshape(-1, 2)] if 1 <= number <= 3 else []
         if number == 0:
             self.symbols += counts.reshape(self.symbols.shape)
-        elif number == 1:
-            self.group_sizes.update(dict(numbers))
-        elif number == 2:
-            self._keep_largest(numbers)
-        elif number == 3:
-            self._keep_unassigned(numbers)
+        elif number > _N_LISTS:
+            self.pairs[number - _N_LISTS - 1] += counts
         else:
-            self.pairs[number - 4] += counts
+            numbers = [(int(a), int(b)) for a, b in counts.reshape(-1, 2)]
+            keepers = (self._add_sizes, self._keep_largest, self._keep_drawn, self._keep_unassigned)
+            keepers[number - 1](numbers)
+
+    def _add_sizes(self, sizes: list[tuple[int, int]]) -> None:
+        self.group_sizes.update(dict(sizes))
 
 
 def byte_pairs(width: int) -> list[tuple[int, int]]:

@@ -1,14 +1,56 @@
-"""How far items have moved from those that a codebook was fitted on, by their symbols."""
+"""How far items have moved from those that a codebook was fitted on: errors and symbols."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from semantic_ids.codebook.neighbours import Z_95
 from semantic_ids.codebook.usage import entropy_bits
 from semantic_ids.errors import ShapeError
 
 _N_DRAWS = 20
+
+
+@dataclass(frozen=True)
+class ErrorRatio:
+    """Mean squared error of items by that of the items held out of the fit, with its 95 % interval.
+
+    1 is no drift. The interval rests on the draws of both sets.
+    """
+
+    ratio: float
+    low: float
+    high: float
+
+
+def error_drift(
+    mean: float, standard_error: float, *, fitted: float, fitted_standard_error: float
+) -> ErrorRatio | None:
+    """Compare mean squared errors of two independent sets of items.
+
+    Parameters
+    ----------
+    mean, standard_error : float
+        Of the items in question.
+    fitted, fitted_standard_error : float
+        Of the items held out of the fit.
+
+    Returns
+    -------
+    ErrorRatio or None
+        None where an error is zero, to which nothing has a ratio.
+
+    Notes
+    -----
+    The interval is that of the ratio's logarithm, whose variance is the sum of the squared relative
+    standard errors (the delta method).
+    """
+    if not (fitted > 0 and mean > 0):
+        return None
+    spread = math.exp(Z_95 * math.hypot(standard_error / mean, fitted_standard_error / fitted))
+    return ErrorRatio(mean / fitted, mean / fitted / spread, mean / fitted * spread)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from semantic_ids.codebook.vectors import check_finite, check_vectors
 from semantic_ids.errors import InputError, ShapeError
 
 _BLOCK_BYTES = 32 * 2**20  # of one matrix of distances
-_Z = 1.959964  # two-sided 95 % of a normal distribution
+Z_95 = 1.959964  # two-sided 95 % of a normal distribution
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,10 @@ def wilson(shares: FloatArray64) -> tuple[float, float]:
     n, p = len(shares), float(shares.mean())
     variance = float(shares.var(ddof=1)) if n > 1 else 0.0
     trials = max(float(n), n * p * (1 - p) / variance) if variance > 0 else float(n)
-    middle = (p + _Z**2 / (2 * trials)) / (1 + _Z**2 / trials)
-    half = _Z * math.sqrt(p * (1 - p) / trials + _Z**2 / (4 * trials**2)) / (1 + _Z**2 / trials)
+    middle = (p + Z_95**2 / (2 * trials)) / (1 + Z_95**2 / trials)
+    half = (
+        Z_95 * math.sqrt(p * (1 - p) / trials + Z_95**2 / (4 * trials**2)) / (1 + Z_95**2 / trials)
+    )
     return max(0.0, middle - half), min(1.0, middle + half)
 
 

@@ -90,10 +90,10 @@ SYMBOLS = st.tuples(*(st.integers(0, byte.n_values - 1) for byte in LAYOUT))
 
 def counted(sids, n_parts):
     """Count SIDs in several parts, as several tasks would, and add them up."""
-    total = SidCounts(LAYOUT, n_largest=2)
+    total = SidCounts(LAYOUT, n_largest=2, n_drawn=3)
     groups = sorted(Counter(sids).items())
     for part in range(n_parts):
-        counts = SidCounts(LAYOUT, n_largest=2)
+        counts = SidCounts(LAYOUT, n_largest=2, n_drawn=3)
         for sid, n_items in groups[part::n_parts]:
             counts.add([sid], [n_items])
         for number, blob in counts.parts():
@@ -118,6 +118,9 @@ def test_counts_of_parts_add_up_to_plain_counts(items, n_parts):
     assert counts.group_sizes == Counter(groups.values())
     shared = [(sid, n) for sid, n in groups.items() if n > 1]
     assert counts.largest == sorted(shared, key=lambda group: (-group[1], group[0]))[:2]
+    assert len(counts.drawn) == min(3, len(shared))
+    assert set(counts.drawn) <= set(shared)
+    assert counts.drawn == counted(sids, 1).drawn
     assert counts.unassigned == []
 
 
