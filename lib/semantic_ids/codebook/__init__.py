@@ -1,7 +1,13 @@
 """Semantic IDs as arithmetic on numpy arrays: fit, encode, decode, the wire format and files."""
 
 from semantic_ids.codebook.codebook import Codebook
-from semantic_ids.codebook.collisions import Collisions, SizeClass, collisions
+from semantic_ids.codebook.collisions import (
+    Collisions,
+    SeenGroup,
+    SizeClass,
+    collisions,
+    needless_share,
+)
 from semantic_ids.codebook.counts import SidCounts, count_symbols
 from semantic_ids.codebook.decoder import decode, decode_tables, digits_of, sids_of
 from semantic_ids.codebook.drift import Divergence, ErrorRatio, error_drift, symbol_drift
@@ -37,6 +43,7 @@ __all__ = [
     "Purity",
     "Recall",
     "SIDIndex",
+    "SeenGroup",
     "SidCounts",
     "SizeClass",
     "Use",
@@ -57,6 +64,7 @@ __all__ = [
     "load_file",
     "measure_errors",
     "nearest",
+    "needless_share",
     "neighbour_recall",
     "null_sid",
     "pack_digits",

@@ -1,7 +1,7 @@
 """How many items share a SID, and how many bits a SID is worth."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -47,6 +47,37 @@ class Collisions:
     def sharing_share(self) -> float:
         """Share of the items that share their SID."""
         return self.n_sharing_items / self.n_items if self.n_items else 0.0
+
+
+class SeenGroup(NamedTuple):
+    """A SID that items share, and whether some of them have different vectors."""
+
+    n_items: int
+    differs: bool
+
+
+def needless_share(
+    largest: Sequence[SeenGroup], drawn: Sequence[SeenGroup], found: Collisions
+) -> float:
+    """Estimate the share of all items that share their SID with an item of another vector.
+
+    The others that share do so because their vectors are identical: no codebook parts them.
+
+    Parameters
+    ----------
+    largest : sequence of SeenGroup
+        The SIDs that most items share, which are counted as they are.
+    drawn : sequence of SeenGroup
+        Of the other shared SIDs, some, each as likely as any other. They stand for the items that
+        are left: a ratio estimate, exact where all are here. Where there is none, all that are left
+        count as needless.
+    """
+    seen = sum(group.n_items for group in drawn)
+    differing = sum(group.n_items for group in drawn if group.differs)
+    left = found.n_sharing_items - sum(group.n_items for group in largest)
+    needless = sum(group.n_items for group in largest if group.differs)
+    needless += left * (differing / seen if seen else 1)
+    return needless / found.n_items if found.n_items else 0.0
 
 
 def collisions(group_sizes: Mapping[int, int]) -> Collisions:
