@@ -9,10 +9,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+PACKAGED = (".py", ".j2", ".css", ".js")
+
 
 def main(lib: Path, folder: Path) -> None:
     """Write FOLDER/semantic_ids-HASH.zip, unless it is there."""
-    files = sorted((lib / "semantic_ids").rglob("*.py"))
+    files = sorted(file for file in (lib / "semantic_ids").rglob("*.*") if file.suffix in PACKAGED)
     digest = hashlib.sha256()
     for file in files:
         digest.update(f"{file.relative_to(lib)}\n".encode() + file.read_bytes())

@@ -1,20 +1,48 @@
 """The configuration of the audits: what they read, how much they sample, where the page goes."""
 
+from typing import Any, get_args
+
 from pydantic import Field, field_validator, model_validator
 
 from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
+from semantic_ids.report import Format
 
 __all__ = ["AuditChurn", "AuditFootprint", "AuditQuality", "BrowseItems", "ReportSection"]
 
 
 class ReportSection(Section):
-    """Where a report goes."""
+    """Where a report goes, and as what."""
 
     folder: str = Field(description="a local folder for the report's files", min_length=1)
+    formats: list[Format] = Field(
+        default=[*get_args(Format)],
+        description="html, markdown and json, or some of them",
+        min_length=1,
+    )
+
+    @field_validator("formats")
+    @classmethod
+    def _formats_differ(cls, formats: list[Format]) -> list[Format]:
+        if len(set(formats)) < len(formats):
+            raise ValueError(f"formats must differ, got {formats}")
+        return formats
 
 
-class AuditFootprint(JobConfig):
+class _Reporting(JobConfig):
+    """A job whose default for `report` holds key by key, not only as a whole."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_report(cls, values: Any) -> Any:
+        given = values.get("report") if isinstance(values, dict) else None
+        if not isinstance(given, dict):
+            return values
+        default: ReportSection = cls.model_fields["report"].default
+        return values | {"report": default.model_dump() | given}
+
+
+class AuditFootprint(_Reporting):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
     sequences: Table | None = Field(None, description="the table of segments")
@@ -35,7 +63,7 @@ class AuditFootprint(JobConfig):
         return self
 
 
-class AuditQuality(JobConfig):
+class AuditQuality(_Reporting):
     """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
 
     embeddings: Table = Field(description="item_id and the codebook's collection")
@@ -68,7 +96,7 @@ class AuditQuality(JobConfig):
         return columns
 
 
-class AuditChurn(JobConfig):
+class AuditChurn(_Reporting):
     """Say what moved between two codebooks, or two versions of the items' SIDs."""
 
     item_sids: Table = Field(description="what quantize_items wrote")
@@ -92,7 +120,7 @@ class AuditChurn(JobConfig):
     report: ReportSection = ReportSection(folder="churn")
 
 
-class BrowseItems(JobConfig):
+class BrowseItems(_Reporting):
     """Write a page to walk the SID tree of a catalogue, and to see an item's neighbours."""
 
     item_sids: Table = Field(description="what quantize_items wrote")

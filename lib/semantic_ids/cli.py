@@ -70,7 +70,8 @@ def run_job(
     options = parser.parse_intermixed_args(arguments)
     _log_to_stderr(options.verbose)
     try:
-        config = load_config(config_type, options.config, options.overrides)
+        overrides = [*options.overrides, *options.formats]
+        config = load_config(config_type, options.config, overrides)
     except SemanticIdsError as error:
         return _fail(job, error, options.verbose)
     if options.print_config:
@@ -163,10 +164,20 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
         epilog="configuration keys:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.set_defaults(formats=[])
     parser.add_argument("--config", type=Path, help="the job's YAML")
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="dots descend into blocks"
     )
+    if "report" in config_type.model_fields:
+        parser.add_argument(
+            "--format",
+            action="append",
+            dest="formats",
+            metavar="html,markdown",
+            type="report.formats=[{}]".format,
+            help="the report's formats, as report.formats=[html, markdown]",
+        )
     parser.add_argument("--print-config", action="store_true", help="print the whole configuration")
     parser.add_argument("--dry-run", action="store_true", help="open the inputs, write nothing")
     parser.add_argument("--check", action="store_true", help="validate the configuration only")

@@ -234,7 +234,7 @@ def test_a_missing_key_is_named(file, key):
         (BuildSequences, BUILD, "bucket", "did you mean 'buckets'?"),
         (BuildSequences, BUILD, "event_column", "did you mean 'event_columns'?"),
         (AuditFootprint, {"sequences": "a/s"}, "report.foldr", "did you mean 'folder'?"),
-        (AuditFootprint, {"sequences": "a/s"}, "report.zzz", "it must be one of: folder"),
+        (AuditFootprint, {"sequences": "a/s"}, "report.zzz", "it must be one of: folder, formats"),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_right_name(

@@ -75,8 +75,8 @@ def needless_share(
     seen = sum(group.n_items for group in drawn)
     differing = sum(group.n_items for group in drawn if group.differs)
     left = found.n_sharing_items - sum(group.n_items for group in largest)
-    needless = sum(group.n_items for group in largest if group.differs)
-    needless += left * (differing / seen if seen else 1)
+    of_largest = sum(group.n_items for group in largest if group.differs)
+    needless = of_largest + left * (differing / seen if seen else 1)
     return needless / found.n_items if found.n_items else 0.0
 
 

@@ -1,6 +1,7 @@
 """What every audit ends in: a page of a verdict, sections, tables and charts, as plain values."""
 
 import math
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -14,6 +15,7 @@ Word: TypeAlias = Literal["good", "watch", "act"]
 Kind: TypeAlias = Literal["text", "count", "number", "share", "bytes"]
 
 _WORDS: tuple[Word, ...] = ("good", "watch", "act")
+_KEY = re.compile(r"[a-z][a-z0-9_]*")
 
 
 @dataclass(frozen=True)
@@ -42,25 +44,29 @@ class Table:
     Parameters
     ----------
     columns : tuple of Column
+        Their names differ.
     rows : tuple of tuples
         Values as measured, not rounded.
 
     Raises
     ------
     ValueError
-        If a row is of another length, or a float is not finite.
+        If two columns have one name, a row is of another length, or a value is none of str, int,
+        finite float and None.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[Value, ...], ...]
 
     def __post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        if len(set(names)) < len(names):
+            raise ValueError(f"columns: names must differ, got {names}")
         for row in self.rows:
             if len(row) != len(self.columns):
                 raise ValueError(f"a row must have {len(self.columns)} values, got {len(row)}")
             for column, value in zip(self.columns, row, strict=True):
-                if isinstance(value, float) and not math.isfinite(value):
-                    raise ValueError(f"{column.name}: a value must be finite or None, got {value}")
+                _require_value(column.name, value)
 
     def values(self, name: str) -> tuple[Value, ...]:
         """Give a column's values by its name."""
@@ -109,6 +115,12 @@ class Section:
     chart : Chart, optional
     notes : tuple of str
         What else a reader must know, a sentence or two each.
+
+    Raises
+    ------
+    ValueError
+        If the key is not of lower-case letters, digits and underscores, or the chart names a
+        column that the table lacks.
     """
 
     key: str
@@ -117,6 +129,14 @@ class Section:
     table: Table
     chart: Chart | None = None
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _KEY.fullmatch(self.key):
+            raise ValueError(f"key: must be like symbols_per_byte, got {self.key!r}")
+        if self.chart:
+            names = {column.name for column in self.table.columns}
+            if absent := {self.chart.x, *self.chart.y} - names:
+                raise ValueError(f"{self.key}: the chart names no column of it: {sorted(absent)}")
 
 
 @dataclass(frozen=True)
@@ -156,6 +176,11 @@ class Page:
         Empty where the audit judges nothing.
     not_measured : tuple of str
         What the inputs left open, and which input would answer it.
+
+    Raises
+    ------
+    ValueError
+        If two sections have one key.
     """
 
     job: str
@@ -166,6 +191,11 @@ class Page:
     findings: tuple[Finding, ...] = ()
     not_measured: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        keys = [section.key for section in self.sections]
+        if len(set(keys)) < len(keys):
+            raise ValueError(f"sections: keys must differ, got {keys}")
+
     @property
     def verdict(self) -> Finding | None:
         """The first of the worst findings, or None where there is none."""
@@ -175,3 +205,11 @@ class Page:
 def worst(findings: tuple[Finding, ...]) -> Finding | None:
     """Give the first of the worst findings."""
     return max(findings, key=lambda finding: _WORDS.index(finding.word), default=None)
+
+
+def _require_value(name: str, value: object) -> None:
+    if not isinstance(value, str | int | float | None):
+        kind = type(value).__name__
+        raise ValueError(f"{name}: a value must be str, int, float or None, got a {kind}")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{name}: a value must be finite or None, got {value}")

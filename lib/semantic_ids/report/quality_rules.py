@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 
+from semantic_ids.report.numbers import shown
 from semantic_ids.report.page import Finding, Word
 from semantic_ids.report.quality import Quality
 
@@ -26,11 +27,8 @@ def findings(quality: Quality) -> tuple[Finding, ...]:
 
 
 def percent(share: float) -> str:
-    """Write a share in per cent, with digits that tell it from 0 and from 1."""
-    value = 100 * share
-    if 0 < value < 0.05 or 99.95 < value < 100:
-        return f"{value:.2g} %" if value < 1 else f"{value:.4g} %"
-    return f"{value:.1f} %"
+    """Write a share as the cells of a page do."""
+    return shown(share, "share")
 
 
 def _error(quality: Quality) -> Iterator[Finding]:

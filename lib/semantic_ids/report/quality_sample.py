@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from semantic_ids.codebook import Errors, Recall
 from semantic_ids.report.page import Chart, Column, Section, Table, Value
 from semantic_ids.report.quality import CategoryPurity, Drift, Quality
-from semantic_ids.report.quality_rules import percent
 
 __all__ = ["drift_sections", "error_section", "neighbour_section", "purity_sections"]
 
@@ -183,24 +182,17 @@ def _symbol_drift(drifts: list[Drift]) -> Section:
     for drift, name in zip(drifts, names, strict=True):
         columns.append(Column(name, f"{drift.who}, bits", "number"))
         columns.append(Column(f"{name}_by_chance", f"{drift.who}, by chance", "number"))
-    rows = tuple(
-        (
-            str(byte),
-            *(
-                value
-                for drift in drifts
-                for value in (drift.symbols[byte].bits, drift.symbols[byte].bits_by_chance)
-            ),
-        )
-        for byte in range(len(drifts[0].symbols))
-    )
+    rows = []
+    for byte, found in enumerate(zip(*(drift.symbols for drift in drifts), strict=True)):
+        values = [value for each in found for value in (each.bits, each.bits_by_chance)]
+        rows.append((str(byte), *values))
     counts = ", ".join(f"{drift.n_items:,} {drift.who}" for drift in drifts)
     return Section(
         "drift_symbols",
         "Do items use symbols as at the fit?",
         "The Jensen-Shannon divergence of a byte's symbols now from those of the items held out of "
-        "the fit: 0 is alike, 1 has no symbol in common, and only what is well above chance counts.",
-        Table(tuple(columns), rows),
+        "the fit: 0 is alike, 1 has no symbol in common, and what is well above chance counts.",
+        Table(tuple(columns), tuple(rows)),
         Chart("bar", "byte", tuple(column.name for column in columns[1:]), "bits"),
         (f"Of the sample: {counts}.",),
     )

@@ -7,6 +7,7 @@ from semantic_ids.codebook import SizeClass, Use
 from semantic_ids.report.page import Chart, Column, Section, Table, Value
 from semantic_ids.report.quality import DigitUse, Quality
 from semantic_ids.report.quality_rules import percent
+from semantic_ids.report.texts import clean, shorten
 
 __all__ = ["symbol_sections"]
 
@@ -20,7 +21,7 @@ _USE = (
     Column("gini", "Gini", "number"),
     Column("commonest_share", "items with the commonest", "share"),
 )
-_TITLE_LENGTH = 80
+_TITLE_COLUMNS = 80
 
 
 def symbol_sections(quality: Quality) -> Iterator[Section]:
@@ -50,9 +51,7 @@ def _use_of(use: Use) -> tuple[Value, ...]:
 
 def _symbols(quality: Quality) -> Section:
     columns = (Column("byte", "byte"), Column("kind", "kind"), *_USE)
-    rows = tuple(
-        (str(j), byte.kind, *_use_of(byte.use)) for j, byte in enumerate(quality.bytes_)
-    )
+    rows = tuple((str(j), byte.kind, *_use_of(byte.use)) for j, byte in enumerate(quality.bytes_))
     found = quality.collisions
     return Section(
         "symbols",
@@ -181,8 +180,4 @@ def _shared(quality: Quality) -> Section:
 
 
 def _titles(titles: tuple[str, ...]) -> str:
-    short = (
-        title if len(title) <= _TITLE_LENGTH else f"{title[: _TITLE_LENGTH - 1]}…"
-        for title in titles
-    )
-    return " · ".join(short)
+    return " · ".join(shorten(clean(title), _TITLE_COLUMNS) for title in titles)

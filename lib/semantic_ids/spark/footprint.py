@@ -17,7 +17,6 @@ from semantic_ids.spark.footprint_arms import (
     write_timestamps,
 )
 from semantic_ids.spark.footprint_draw import draw_events, draw_segments, read_vectors
-from semantic_ids.spark.footprint_folder import staged_files
 from semantic_ids.spark.footprint_inputs import (
     Inputs,
     SequenceTotals,
@@ -27,6 +26,7 @@ from semantic_ids.spark.footprint_inputs import (
 )
 from semantic_ids.spark.footprint_sample import EventSample, from_events, from_segments
 from semantic_ids.spark.footprint_sizes import measure_table
+from semantic_ids.spark.report_folder import staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source
 

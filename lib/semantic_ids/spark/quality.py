@@ -6,7 +6,6 @@ import logging
 from pathlib import Path
 
 from semantic_ids.audit_configs import AuditQuality
-from semantic_ids.codebook import SidCounts
 from semantic_ids.report import Page, Quality, Shown, quality_page
 from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
@@ -44,7 +43,7 @@ def audit_quality(config: AuditQuality, inputs: QualityInputs, run_id: str) -> R
     new = find_new_items(inputs, drawn.item_ids)
     log.info("audit_quality: measuring a sample of %s items", f"{drawn.n_sample:,}")
     shown = _shown(inputs, drawn, run_id)
-    quality = measure(config, inputs.filed, counts, drawn, new, shown)
+    quality = measure(config, inputs.filed, counts, drawn, new=new, shown=shown)
     page = quality_page(quality)
     files = write_page(Path(config.report.folder), page, config.report.formats)
     return _summary(quality, page, inputs, files[0])

@@ -10,7 +10,6 @@ import pyarrow.compute as pc
 from semantic_ids.audit_configs import AuditQuality
 from semantic_ids.codebook import (
     Codebook,
-    ErrorRatio,
     SeenGroup,
     SidCounts,
     collisions,
@@ -53,6 +52,7 @@ def measure(
     filed: FiledCodebook,
     counts: SidCounts,
     drawn: Drawn,
+    *,
     new: NewItems,
     shown: Shown,
 ) -> Quality:
@@ -155,7 +155,9 @@ def _drifts(
     in_sample, metrics = drawn.in_sample, filed.metrics
     gaps = []
     if "symbol_counts" not in metrics:
-        gaps.append("drift: the codebook's row has no symbol_counts of its fit; fit_codebook adds it")
+        gaps.append(
+            "drift: the codebook's row has no symbol_counts of its fit; fit_codebook adds it"
+        )
     found = [_drift("all items", filed, drawn, in_sample)]
     if new.is_new is None:
         gaps.append(f"drift of new items: {new.why_not}")
@@ -171,41 +173,23 @@ def _drifts(
     return tuple(found), gaps
 
 
-def _drift(
-    who: str, filed: FiledCodebook, drawn: Drawn, wanted: npt.NDArray[np.bool_]
-) -> Drift:
+def _drift(who: str, filed: FiledCodebook, drawn: Drawn, wanted: npt.NDArray[np.bool_]) -> Drift:
     codebook, metrics = filed.codebook, filed.metrics
     sids, vectors = drawn.sids[wanted], drawn.vectors[wanted[drawn.valid]]
-    symbols = metrics.get("symbol_counts")
-    counts = count_symbols(sids, codebook.width)
-    return Drift(
-        who,
-        len(sids),
-        _ratio(codebook, sids, vectors, filed),
-        tuple(symbol_drift(counts, symbols)) if symbols else (),
-    )
-
-
-def _ratio(
-    codebook: Codebook,
-    sids: npt.NDArray[np.int64],
-    vectors: npt.NDArray[np.float32],
-    filed: FiledCodebook,
-) -> ErrorRatio | None:
-    if "mean_square" not in filed.metrics:
-        return None
+    if "symbol_counts" not in metrics:
+        return Drift(who, len(sids), None, ())
     errors = measure_errors(vectors, sids, codebook)
-    return error_drift(
+    ratio = error_drift(
         errors.mean_square,
         errors.mean_square_standard_error,
-        fitted=filed.metrics["mean_square"],
-        fitted_standard_error=filed.metrics["mean_square_standard_error"],
+        fitted=metrics["mean_square"],
+        fitted_standard_error=metrics["mean_square_standard_error"],
     )
+    counts = count_symbols(sids, codebook.width)
+    return Drift(who, len(sids), ratio, tuple(symbol_drift(counts, metrics["symbol_counts"])))
 
 
-def _gaps(
-    config: AuditQuality, drawn: Drawn, purities: tuple[CategoryPurity, ...]
-) -> list[str]:
+def _gaps(config: AuditQuality, drawn: Drawn, purities: tuple[CategoryPurity, ...]) -> list[str]:
     """Say what was asked for in vain, or could be asked for."""
     told = {purity.name for purity in purities}
     gaps = [

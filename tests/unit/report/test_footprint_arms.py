@@ -1,11 +1,9 @@
-from pathlib import Path
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from semantic_ids.errors import ConfigError, TableError
+from semantic_ids.errors import TableError
 from semantic_ids.spark import footprint_arms, footprint_sample
 from semantic_ids.spark.footprint_arms import (
     distribution,
@@ -15,7 +13,6 @@ from semantic_ids.spark.footprint_arms import (
     write_item_arms,
     write_timestamps,
 )
-from semantic_ids.spark.footprint_folder import require_writable, staged_files
 from semantic_ids.spark.footprint_sample import Vectors, from_events, from_segments
 from semantic_ids.spark.footprint_sizes import read_footer
 
@@ -176,53 +173,3 @@ def test_read_footer_names_the_table_and_the_file_that_is_not_parquet(tmp_path):
         read_footer(f"file:{tmp_path}/x.parquet", "item_sids")
     with pytest.raises(TableError, match="must be a Parquet file that can be read"):
         read_footer(f"file:{tmp_path}/absent.parquet", "item_sids")
-
-
-def test_staged_files_take_their_places_together_and_drop_what_is_stale(tmp_path):
-    folder = tmp_path / "report"
-    (folder / "comparison").mkdir(parents=True)
-    for name in ("old.parquet", "theirs.parquet"):
-        (folder / "comparison" / name).touch()
-    with staged_files(folder, ["comparison/old.parquet", "comparison/new.parquet"]) as scratch:
-        (scratch / "comparison").mkdir()
-        (scratch / "comparison" / "new.parquet").write_text("new")
-        (scratch / "footprint.md").write_text("text")
-        assert not (folder / "footprint.md").exists()
-    found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-    assert found == ["comparison/new.parquet", "comparison/theirs.parquet", "footprint.md"]
-
-
-def test_staged_files_leave_what_stood_there_when_the_work_fails(tmp_path):
-    (tmp_path / "footprint.md").write_text("before")
-
-    def write_half():
-        with staged_files(tmp_path, []) as scratch:
-            (scratch / "footprint.md").write_text("half")
-            raise TableError("boom")
-
-    with pytest.raises(TableError, match="boom"):
-        write_half()
-    assert [path.name for path in tmp_path.iterdir()] == ["footprint.md"]
-    assert (tmp_path / "footprint.md").read_text() == "before"
-
-
-def test_staged_files_say_in_one_sentence_why_the_folder_cannot_be_written(tmp_path):
-    (tmp_path / "file").touch()
-    with (
-        pytest.raises(ConfigError, match=r"report.folder: .* must be writable, got: Not a dir"),
-        staged_files(tmp_path / "file" / "report", []),
-    ):
-        pass
-
-
-def test_require_writable_writes_nothing_and_refuses_a_file(tmp_path):
-    require_writable(tmp_path / "a" / "b")
-    assert not (tmp_path / "a").exists()
-    (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"must be a folder, .*file is a file"):
-        require_writable(tmp_path / "file" / "report")
-
-
-def test_require_writable_refuses_a_scheme():
-    with pytest.raises(ConfigError, match="must be a local folder, without a scheme"):
-        require_writable(Path("s3a://bucket/report"))

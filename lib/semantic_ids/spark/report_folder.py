@@ -5,14 +5,42 @@ import re
 import shutil
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
 
+from semantic_ids.audit_configs import ReportSection
 from semantic_ids.errors import ConfigError
+from semantic_ids.report import Format, Page, file_name, render
 
-__all__ = ["require_writable", "staged_files"]
+__all__ = [
+    "page_files",
+    "require_report",
+    "require_writable",
+    "stage_page",
+    "staged_files",
+    "write_page",
+]
 
 _SCRATCH = ".partial"
 _SCHEME = re.compile(r"[a-z][a-z0-9]+:", re.IGNORECASE)
+
+
+def require_report(report: ReportSection) -> None:
+    """Refuse, before any work, a report that could not be written.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written, or HTML is asked for and the extra `report` is missing.
+    """
+    require_writable(Path(report.folder))
+    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
+    if missing and "html" in report.formats:
+        raise ConfigError(
+            f"report.formats: html needs {' and '.join(missing)}: install semantic-ids[report], or "
+            "leave html out"
+        )
 
 
 def require_writable(folder: Path) -> None:
@@ -32,6 +60,38 @@ def require_writable(folder: Path) -> None:
         raise ConfigError(f"report.folder: {str(folder)!r} must be a folder, {standing} is a file")
     if not os.access(standing, os.W_OK | os.X_OK):
         raise ConfigError(f"report.folder: {str(folder)!r} must be writable, {standing} is not")
+
+
+def write_page(folder: Path, page: Page, formats: Collection[Format]) -> tuple[Path, ...]:
+    """Write a page as `<job>.html`, `.md` and `.json`, all of them or none.
+
+    Returns
+    -------
+    tuple of Path
+        The files, in the order of `formats`. Those of other formats from earlier runs are gone.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written. What stood there stays.
+    """
+    with staged_files(folder, page_files(page.job)) as scratch:
+        names = stage_page(scratch, page, formats)
+    return tuple(folder / name for name in names)
+
+
+def page_files(job: str) -> tuple[str, ...]:
+    """Name the files that a job's page may have, whatever its formats."""
+    return tuple(file_name(job, form) for form in get_args(Format))
+
+
+def stage_page(scratch: Path, page: Page, formats: Collection[Format]) -> tuple[str, ...]:
+    """Write a page into the folder of `staged_files`, beside other files; give its files' names."""
+    for form in formats:
+        # a lone surrogate, which UTF-8 cannot hold, becomes a question mark
+        content = render(page, form).encode("utf-8", errors="replace")
+        (scratch / file_name(page.job, form)).write_bytes(content)
+    return tuple(file_name(page.job, form) for form in formats)
 
 
 @contextmanager
