@@ -26,15 +26,12 @@ class Use:
     gini : float
         Gini's coefficient of the items per value: 0 where all values have as many, 1 - 1/n_values
         where one has them all.
-    largest_share : float
-        Share of the items that have the commonest value.
     """
 
     n_values: int
     n_used: int
     entropy_bits: float
     gini: float
-    largest_share: float
 
     @property
     def nominal_bits(self) -> float:
@@ -86,7 +83,6 @@ def use_of(counts: npt.ArrayLike) -> Use:
         n_used=int((array > 0).sum()),
         entropy_bits=entropy_bits(array),
         gini=float(ranks @ np.sort(array).astype(np.float64) / (n * total)) if total else 0.0,
-        largest_share=float(array.max() / total) if total else 0.0,
     )
 
 

@@ -25,7 +25,7 @@ from semantic_ids.report.quality import (
     SharedSid,
     Shown,
 )
-from semantic_ids.report.quality_page import quality_page
+from semantic_ids.report.quality_page import quality_headline, quality_page
 
 __all__ = [
     "Arm",
@@ -52,6 +52,7 @@ __all__ = [
     "Word",
     "file_name",
     "headline",
+    "quality_headline",
     "quality_page",
     "render",
     "to_json",

@@ -11,7 +11,7 @@ from semantic_ids.report.quality_sample import (
 )
 from semantic_ids.report.quality_symbols import symbol_sections
 
-__all__ = ["quality_page"]
+__all__ = ["quality_headline", "quality_page"]
 
 
 def quality_page(quality: Quality) -> Page:
@@ -26,7 +26,7 @@ def quality_page(quality: Quality) -> Page:
     return Page(
         job="audit_quality",
         title=f"How good the SIDs of codebook {quality.shown.name} are",
-        headline=_headline(quality),
+        headline=f"{quality_headline(quality)}.",
         facts=_facts(quality.shown, quality.collisions.n_items),
         sections=sections,
         findings=findings(quality),
@@ -34,8 +34,8 @@ def quality_page(quality: Quality) -> Page:
     )
 
 
-def _headline(quality: Quality) -> str:
-    """Say in one sentence what a SID keeps."""
+def quality_headline(quality: Quality) -> str:
+    """Say in one sentence, without its full stop, what a SID keeps."""
     width, relative, recall = quality.width, quality.errors.relative, quality.recall
     kept = []
     if relative:

@@ -19,7 +19,6 @@ _USE = (
     Column("nominal_bits", "nominal bits", "number"),
     Column("perplexity", "perplexity", "number"),
     Column("gini", "Gini", "number"),
-    Column("commonest_share", "items with the commonest", "share"),
 )
 _TITLE_COLUMNS = 80
 
@@ -45,7 +44,6 @@ def _use_of(use: Use) -> tuple[Value, ...]:
         use.nominal_bits,
         use.perplexity,
         use.gini,
-        use.largest_share,
     )
 
 
@@ -64,8 +62,9 @@ def _symbols(quality: Quality) -> Section:
             f"The whole SID has {found.entropy_bits:.2f} effective bits of "
             f"{quality.nominal_bits:.2f} nominal ones. {found.n_items:,} items that all differ "
             f"would have {math.log2(found.n_items):.2f}, and no more can be had from so many.",
-            "Perplexity is the number of equally common symbols that would be as hard to guess; "
-            "Gini is 0 where all symbols are equally common and near 1 where few have most items.",
+            "Byte 0 is the first and coarsest. Perplexity is the number of equally common symbols "
+            "that would be as hard to guess; Gini is 0 where all symbols are equally common and "
+            "near 1 where few have most items.",
         ),
     )
 
@@ -76,13 +75,13 @@ def _digits(digits: tuple[DigitUse, ...]) -> Section:
         Column("minus_share", "items at -1", "share"),
         Column("zero_share", "items at 0", "share"),
         Column("plus_share", "items at 1", "share"),
-        *_USE[3:7],
+        *_USE[3:],
     )
     return Section(
         "digits",
         "How evenly items use the values of each digit",
-        "A digit says on which side of one direction an item lies; where nearly all items have one "
-        "value, the direction tells little.",
+        "A digit says on which side of one direction an item lies, or at 0 that it lies between; "
+        "where nearly all items have one value, the direction tells little.",
         Table(columns, tuple(_digit(digit) for digit in digits)),
         Chart("bar", "digit", ("effective_bits", "nominal_bits"), "bits"),
         ("A binary digit has no 0.",) if any(len(each.shares) == 2 for each in digits) else (),
@@ -92,7 +91,7 @@ def _digits(digits: tuple[DigitUse, ...]) -> Section:
 def _digit(digit: DigitUse) -> tuple[Value, ...]:
     minus, *zero, plus = digit.shares
     shares = (minus, zero[0] if zero else None, plus)
-    return (f"{digit.byte}.{digit.digit}", *shares, *_use_of(digit.use)[3:7])
+    return (f"{digit.byte}.{digit.digit}", *shares, *_use_of(digit.use)[3:])
 
 
 def _information(quality: Quality) -> Section:

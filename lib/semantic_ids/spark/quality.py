@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from semantic_ids.audit_configs import AuditQuality
-from semantic_ids.report import Page, Quality, Shown, quality_page
+from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
 from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
 from semantic_ids.spark.quality_inputs import QualityInputs
@@ -67,7 +67,8 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
 
 def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) -> RunSummary:
     verdict = page.verdict
-    ending = f"; verdict: {verdict.word} ({verdict.rule})" if verdict else ""
+    why = verdict.rule if verdict and verdict.word != "good" else "no rule asks for more"
+    ending = f"; verdict: {verdict.word} ({why})" if verdict else ""
     relative, recall, found = quality.errors.relative, quality.recall, quality.collisions
     metrics = {
         "verdict": verdict.word if verdict else None,
@@ -82,7 +83,7 @@ def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) ->
         "drift": {each.who: each.ratio.ratio for each in quality.drifts if each.ratio},
     }
     return RunSummary(
-        f"{page.headline}; page in {file}{ending}",
+        f"{quality_headline(quality)}; page in {file}{ending}",
         codebook_id=quality.shown.codebook_id,
         inputs={source.name: source.label for source in inputs.given()},
         rows_in=found.n_items,

@@ -156,19 +156,19 @@ def _drifts(
     gaps = []
     if "symbol_counts" not in metrics:
         gaps.append(
-            "drift: the codebook's row has no symbol_counts of its fit; fit_codebook adds it"
+            "Drift: the codebook's row lacks the symbol_counts that fit_codebook files with it."
         )
     found = [_drift("all items", filed, drawn, in_sample)]
     if new.is_new is None:
-        gaps.append(f"drift of new items: {new.why_not}")
+        gaps.append(f"Drift of new items: {new.why_not}.")
     else:
         is_new = new.is_new & in_sample
         if int(is_new.sum()) >= _FEW_NEW:
             found.append(_drift("new items", filed, drawn, is_new))
         else:
             gaps.append(
-                f"drift of new items: {int(is_new.sum())} of the sample are new since the fit, "
-                f"too few to compare; a larger sample_items draws more"
+                f"Drift of new items: {int(is_new.sum())} of the sample are new since the fit, "
+                "too few to compare; a larger `sample_items` draws more."
             )
     return tuple(found), gaps
 
@@ -193,14 +193,18 @@ def _gaps(config: AuditQuality, drawn: Drawn, purities: tuple[CategoryPurity, ..
     """Say what was asked for in vain, or could be asked for."""
     told = {purity.name for purity in purities}
     gaps = [
-        f"purity of {name}: no item of the sample has a value"
+        f"Purity of {name}: no item of the sample has a value."
         for name in config.categories
         if name not in told
     ]
     if not config.categories:
-        gaps.append("purity: name columns in `categories`")
+        gaps.append(
+            "Purity of prefixes: no categories were given; name their columns in `categories`."
+        )
     if not config.label:
-        gaps.append("titles of items: name a column in `label`; item ids are shown instead")
+        gaps.append(
+            "Titles of items: none were given, so ids are shown; name their column in `label`."
+        )
     if drawn.in_sample.sum() < 2:
-        gaps.append("neighbours: the sample has one item with an embedding, which has none")
+        gaps.append("Neighbours: only one item of the sample has an embedding.")
     return gaps

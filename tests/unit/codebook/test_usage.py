@@ -34,7 +34,6 @@ def test_use_by_hand():
     assert use.nominal_bits == 2
     assert use.effective_share == pytest.approx(0.75)
     assert use.perplexity == pytest.approx(2**1.5)
-    assert use.largest_share == 0.5
     # mean absolute difference of all pairs, by twice the mean
     pairs = [abs(a - b) for a in (4, 2, 2, 0) for b in (4, 2, 2, 0)]
     assert use.gini == pytest.approx(sum(pairs) / 16 / (2 * 2))
@@ -53,7 +52,7 @@ def test_one_value_for_all_has_no_bits():
 
 def test_no_items_use_nothing():
     use = use_of([0, 0])
-    assert (use.n_used, use.entropy_bits, use.gini, use.largest_share) == (0, 0, 0, 0)
+    assert (use.n_used, use.entropy_bits, use.gini) == (0, 0, 0)
 
 
 def test_use_refuses_a_table_of_counts():
