@@ -10,9 +10,10 @@ from semantic_ids.report.texts import clean, shorten
 
 __all__ = ["Drawing", "Series", "drawing_of"]
 
-_MOST_ROWS = {"line": 5_000, "bar": 300, "barh": 30}
-_LABEL_COLUMNS = {"line": 14, "bar": 14, "barh": 48}
+_MOST_ROWS = {"line": 5_000, "bar": 300, "barh": 20}
+_LABEL_COLUMNS = {"line": 14, "bar": 14, "barh": 42}
 _LEGEND_COLUMNS = 36
+_EXACT = 2**53  # numpy takes no larger integer for a number everywhere
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ def drawing_of(chart: Chart, table: Table) -> Drawing:
     """Choose what is drawn.
 
     Values that are None, no numbers, or not positive on a logarithmic axis are skipped, and so
-    are rows after the 5,000th of a line, the 300th of bars and the 30th of lying bars: the title
-    of the axis says so.
+    are rows after the 5,000th of a line, the 300th of bars and the 20th of lying bars: the title
+    says so.
     """
     columns = {column.name: column for column in table.columns}
     x = columns[chart.x]
@@ -65,15 +66,14 @@ def drawing_of(chart: Chart, table: Table) -> Drawing:
     names = table.values(chart.x)[:most]
     is_scale = chart.kind == "line" and x.kind != "text"
     places = [_drawn(name, chart.log_x) for name in names] if is_scale else [*range(len(names))]
-    x_title = clean(x.title)
-    if len(table.rows) > most:
-        x_title = f"{x_title} (the first {most:,} of {len(table.rows):,} rows)"
+    is_cut = len(table.rows) > most
+    part = f" (the first {most:,} of {len(table.rows):,} rows)" if is_cut else ""
     return Drawing(
         kind=chart.kind,
-        x_title=x_title,
+        x_title=clean(x.title),
         x_kind=x.kind,
         labels=None if is_scale else [_label(name, x, chart.kind) for name in names],
-        y_title=clean(chart.y_title),
+        y_title=clean(chart.y_title) + part,
         y_kind=columns[chart.y[0]].kind,
         series=[
             _series(columns[name], places, table.values(name)[:most], chart.log_y)
@@ -101,7 +101,7 @@ def _drawn(value: Value, is_log: bool) -> float | None:
     """Give a value as an axis has it; None where it has no place for it."""
     if not isinstance(value, int | float) or (is_log and value <= 0):
         return None
-    return float(value)
+    return value if abs(value) < _EXACT else float(value)
 
 
 def _label(name: Value, column: Column, kind: str) -> str:

@@ -53,8 +53,8 @@ def compact(value: float, kind: Kind) -> str:
 
 
 def _number(size: float) -> str:
-    if isinstance(size, int) or (size == round(size) and size < 1e15):
-        return f"{round(size):,}"
+    if isinstance(size, int) or size == 0:
+        return f"{size:,.0f}"
     if not 1e-4 <= size < 1e15:
         return _scientific(size)
     return f"{size:,.{_decimals(size)}f}"

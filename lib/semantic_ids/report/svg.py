@@ -98,7 +98,6 @@ def inline_svg(figure: "Figure", *, key: str, title: str) -> str:
         "viewBox": view,
         "role": "img",
         "aria-labelledby": f"{key}-title",
-        "style": f"--width: {view.split()[2]}",
     }
     label = ElementTree.Element("title", {"id": f"{key}-title"})
     label.text = title

@@ -9,6 +9,7 @@ _FIRST_PICTURE = 0x2400  # the control pictures stand in the order of the C0 con
 _SPACES = re.compile(r"[\t\n\v\f\r\x1c-\x1f\x85\u2028\u2029]+")
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff\ud800-\udfff]")
 _JOINERS = "\u200d\ufe0e\ufe0f"
+_LONGEST_CHARACTER = 16  # code points; a base under more accents than that is cut all the same
 
 
 def clean(text: str) -> str:
@@ -27,9 +28,12 @@ def shorten(text: str, columns: int) -> str:
     kept = text[: columns - 1]
     while columns_of(kept) > columns - 1:
         kept = kept[:-1]
-    while kept and _belongs_to_the_next(text, len(kept)):
-        kept = kept[:-1]
-    return f"{kept.rstrip()}…"
+    end = len(kept)
+    for _ in range(min(end, _LONGEST_CHARACTER)):
+        if not _parts_a_character(text, end):
+            break
+        end -= 1
+    return f"{kept[:end].rstrip()}…"
 
 
 def columns_of(text: str) -> int:
@@ -37,8 +41,8 @@ def columns_of(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(each) in "WF" else 1 for each in text)
 
 
-def _belongs_to_the_next(text: str, place: int) -> bool:
-    """Tell whether a cut at a place would part an accent, or an emoji's half, from its base."""
+def _parts_a_character(text: str, place: int) -> bool:
+    """Tell whether a cut at a place would take an accent, or half of an emoji, from its base."""
     after = text[place]
     return bool(unicodedata.combining(after)) or after in _JOINERS or text[place - 1] == "\u200d"
 
