@@ -42,8 +42,13 @@ def quality(**changes: object) -> Quality:
     """Give measured values of a healthy codebook of two bytes, with some of them changed."""
     healthy = Quality(
         shown=SHOWN,
-        bytes_=(ByteUse("centroids", Use(255, 250, 7.8, 0.2)), ByteUse("ternary", Use(243, 243, 7.7, 0.3))),
-        digits=tuple(DigitUse(1, digit, (0.3, 0.4, 0.3), Use(3, 3, 1.57, 0.07)) for digit in range(5)),
+        bytes_=(
+            ByteUse("centroids", Use(255, 250, 7.8, 0.2)),
+            ByteUse("ternary", Use(243, 243, 7.7, 0.3)),
+        ),
+        digits=tuple(
+            DigitUse(1, digit, (0.3, 0.4, 0.3), Use(3, 3, 1.57, 0.07)) for digit in range(5)
+        ),
         pairs=(PairInformation(0, 1, 2.5, 2.1),),
         collisions=collisions({1: 9_800, 2: 80, 40: 1}),
         needless_share=0.012,
@@ -51,7 +56,15 @@ def quality(**changes: object) -> Quality:
         errors=Errors(990, (0.6, 0.4), (0.004, 0.003), 0.35, 0.002, 0.81),
         fit_errors=(0.62, 0.43),
         recall=Recall(10, 990, 500, 0.62, 0.60, 0.64, 0.01),
-        purities=(CategoryPurity("colour", 700, 5, False, (Purity(1, 250, 0.7, 0.4, 0.5), Purity(2, 690, 0.99, 0.98, 0.99))),),
+        purities=(
+            CategoryPurity(
+                "colour",
+                700,
+                5,
+                False,
+                (Purity(1, 250, 0.7, 0.4, 0.5), Purity(2, 690, 0.99, 0.98, 0.99)),
+            ),
+        ),
         drifts=(
             Drift("all items", 990, ErrorRatio(0.9, 0.88, 0.92), (Divergence(0.05, 0.04),) * 2),
             Drift("new items", 120, ErrorRatio(1.04, 0.98, 1.1), (Divergence(0.3, 0.2),) * 2),
