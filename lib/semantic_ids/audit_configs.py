@@ -80,10 +80,20 @@ class AuditQuality(_Reporting):
     label: str | None = Field(None, description="the column that names an item to people")
     categories: list[str] = Field(default=[], description="columns that SIDs should separate")
     sample_items: int = Field(
-        20_000, ge=2, description="items drawn for what needs their embeddings"
+        20_000,
+        ge=2,
+        le=200_000,
+        description="items drawn for what needs their embeddings; the driver holds these",
     )
     queries: int = Field(1_000, gt=0, description="items of the sample asked for neighbours")
     report: ReportSection = ReportSection(folder="quality")
+
+    @field_validator("categories")
+    @classmethod
+    def _columns_differ(cls, columns: list[str]) -> list[str]:
+        if len(set(columns)) != len(columns):
+            raise ValueError(f"columns must differ, got {columns}")
+        return columns
 
 
 class AuditChurn(_Reporting):

@@ -1,5 +1,7 @@
 """Pages that a browser must open: each audit adds one to PAGES, and the tests take them all."""
 
+from quality_values import hostile_quality_page
+
 from semantic_ids.report import Chart, Column, Finding, Page, Section, Table
 
 HOSTILE = {
@@ -207,4 +209,9 @@ def plain_page() -> Page:
     )
 
 
-PAGES = {"hostile": hostile_page, "plain": plain_page}
+def quality() -> Page:
+    """Give the page of audit_quality, its names and titles hostile."""
+    return hostile_quality_page(tuple(HOSTILE.values()))
+
+
+PAGES = {"hostile": hostile_page, "plain": plain_page, "quality": quality}

@@ -1,16 +1,29 @@
 """Semantic IDs as arithmetic on numpy arrays: fit, encode, decode, the wire format and files."""
 
 from semantic_ids.codebook.codebook import Codebook
+from semantic_ids.codebook.collisions import (
+    Collisions,
+    SeenGroup,
+    SizeClass,
+    collisions,
+    needless_share,
+)
+from semantic_ids.codebook.counts import SidCounts, count_symbols
 from semantic_ids.codebook.decoder import decode, decode_tables, digits_of, sids_of
+from semantic_ids.codebook.drift import Divergence, ErrorRatio, error_drift, symbol_drift
 from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
-from semantic_ids.codebook.quality import error_curve, relative_error
+from semantic_ids.codebook.information import PairInformation, pair_information
+from semantic_ids.codebook.neighbours import Recall, neighbour_recall
+from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
+from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
 from semantic_ids.codebook.search import SIDIndex, distances, nearest
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.codebook.tables import digit_tables
+from semantic_ids.codebook.usage import Use, digit_counts, use_of
 from semantic_ids.codebook.wire import (
     bytes_to_sids,
     null_sid,
@@ -22,30 +35,53 @@ from semantic_ids.codebook.wire import (
 __all__ = [
     "Codebook",
     "CodebookSpec",
+    "Collisions",
+    "Divergence",
+    "ErrorRatio",
+    "Errors",
+    "PairInformation",
+    "Purity",
+    "Recall",
     "SIDIndex",
+    "SeenGroup",
+    "SidCounts",
+    "SizeClass",
+    "Use",
     "bytes_to_sids",
+    "collisions",
+    "count_symbols",
     "decode",
     "decode_tables",
+    "digit_counts",
     "digit_tables",
     "digits_of",
     "distances",
     "encode",
     "error_curve",
+    "error_drift",
     "fit",
     "load",
     "load_file",
+    "measure_errors",
     "nearest",
+    "needless_share",
+    "neighbour_recall",
     "null_sid",
     "pack_digits",
+    "pair_information",
     "prefix_ids",
+    "prefix_purity",
     "relative_error",
     "save",
     "save_file",
     "sids_of",
     "sids_to_bytes",
+    "symbol_drift",
+    "tenths",
     "to_faiss",
     "token_vocabulary",
     "tokens",
     "unique_sids",
     "unpack_digits",
+    "use_of",
 ]

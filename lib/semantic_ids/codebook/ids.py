@@ -1,6 +1,7 @@
 """What other systems take in place of a SID: prefix ids, tokens, and SIDs that are unique."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -41,10 +42,15 @@ def prefix_ids(sids: npt.ArrayLike, width: int, *, table_size: int | None = None
     mixed = prefixes.astype(np.uint64) + np.arange(1, width + 1, dtype=np.uint64) * np.uint64(
         0x9E3779B97F4A7C15
     )
+    return (split_mix(mixed) % np.uint64(table_size)).astype(np.int64)
+
+
+def split_mix(numbers: npt.NDArray[Any]) -> npt.NDArray[np.uint64]:
+    """Mix the bits of 64-bit integers by the last step of SplitMix64, one to one."""
+    mixed = numbers.astype(np.uint64)
     for shift, multiplier in zip((30, 27), _MULTIPLIERS, strict=True):
         mixed = (mixed ^ (mixed >> np.uint64(shift))) * np.uint64(multiplier)
-    mixed ^= mixed >> np.uint64(31)
-    return (mixed % np.uint64(table_size)).astype(np.int64)
+    return mixed ^ (mixed >> np.uint64(31))
 
 
 def tokens(sids: npt.ArrayLike, width: int) -> list[str]:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from pyspark.sql import DataFrame, SparkSession
@@ -23,7 +24,14 @@ from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.releases import now_after, released_codebook
 from semantic_ids.spark.sources import Source, open_source
 
-__all__ = ["append_codebook", "codebooks_output", "open_codebook", "read_codebook"]
+__all__ = [
+    "FiledCodebook",
+    "append_codebook",
+    "codebooks_output",
+    "open_codebook",
+    "open_filed",
+    "read_codebook",
+]
 
 _SCHEMA = StructType(
     [
@@ -106,8 +114,31 @@ class NamesCodebook(Protocol):
         """The table that says what a name means."""
 
 
+@dataclass(frozen=True)
+class FiledCodebook:
+    """A codebook, and what its row in the table says of it.
+
+    Parameters
+    ----------
+    codebook : Codebook
+    name : str
+    lineage, metrics : mapping
+        As fit_codebook wrote them; empty where nothing was written.
+    """
+
+    codebook: Codebook
+    name: str
+    lineage: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+
+
 def open_codebook(spark: SparkSession, config: NamesCodebook) -> Codebook:
-    """Read the codebook that a configuration means.
+    """Read the codebook that a configuration means, as `open_filed` does."""
+    return open_filed(spark, config).codebook
+
+
+def open_filed(spark: SparkSession, config: NamesCodebook) -> FiledCodebook:
+    """Read the codebook that a configuration means, and what is filed with it.
 
     An id means itself. A name means its current release where there is a releases table, else the
     newest codebook of that name.
@@ -122,7 +153,7 @@ def open_codebook(spark: SparkSession, config: NamesCodebook) -> Codebook:
     wanted = config.codebook
     if config.releases and not _ID.fullmatch(wanted):
         wanted = released_codebook(open_source(spark, "releases", config.releases), wanted)
-    return read_codebook(open_source(spark, "codebooks", config.codebooks), wanted)
+    return _read(open_source(spark, "codebooks", config.codebooks), wanted)
 
 
 def read_codebook(source: Source, codebook: str) -> Codebook:
@@ -135,6 +166,10 @@ def read_codebook(source: Source, codebook: str) -> Codebook:
     ArtefactError
         If the stored bytes do not give the id that they are filed under.
     """
+    return _read(source, codebook).codebook
+
+
+def _read(source: Source, codebook: str) -> FiledCodebook:
     for field in _SCHEMA:
         source.require(field.name, [type(field.dataType)], field.dataType.simpleString())
     by_id = _ID.fullmatch(codebook) is not None
@@ -142,10 +177,13 @@ def read_codebook(source: Source, codebook: str) -> Codebook:
     found = (
         source.rows.where(F.col(key) == codebook)
         .orderBy(F.desc("created_at"))
-        .select("codebook_id", "payload")
+        .select("codebook_id", "name", "lineage", "metrics", "payload")
         .head(1)
     )
     if not found:
         kind = "codebook_id" if by_id else "codebook named"
         raise TableError(f"codebook: {source.location} has no {kind} {codebook!r}")
-    return load(bytes(found[0]["payload"] or b""), expected_id=found[0]["codebook_id"])
+    row = found[0]
+    loaded = load(bytes(row["payload"] or b""), expected_id=row["codebook_id"])
+    said = (json.loads(row[name] or "{}") for name in ("lineage", "metrics"))
+    return FiledCodebook(loaded, row["name"], *said)

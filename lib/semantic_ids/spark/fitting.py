@@ -6,7 +6,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook import Codebook, CodebookSpec, error_curve, fit
+from semantic_ids.codebook import (
+    Codebook,
+    CodebookSpec,
+    count_symbols,
+    encode,
+    error_curve,
+    fit,
+    measure_errors,
+)
 from semantic_ids.errors import InputError
 from semantic_ids.job_configs import FitCodebook
 from semantic_ids.spark.codebooks import append_codebook
@@ -76,7 +84,7 @@ def fit_and_append(
         codebook=codebook,
         name=config.name,
         lineage=lineage,
-        metrics=metrics,
+        metrics={**metrics, **_held_out(held_out, codebook)},
     )
     return _summary(codebook, config, embeddings, sample, metrics, added=added)
 
@@ -102,6 +110,17 @@ def _fit(
         progress=report,
     )
     return codebook, steps
+
+
+def _held_out(vectors: Vectors, codebook: Codebook) -> dict[str, Any]:
+    """Say what audit_quality compares later items with, to tell whether they drift."""
+    sids = encode(vectors, codebook)
+    errors = measure_errors(vectors, sids, codebook)
+    return {
+        "mean_square": errors.mean_square,
+        "mean_square_standard_error": errors.mean_square_standard_error,
+        "symbol_counts": count_symbols(sids, codebook.width).tolist(),
+    }
 
 
 def _lineage(

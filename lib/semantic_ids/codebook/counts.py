@@ -1,0 +1,182 @@
+"""SIDs counted as they stream by: symbols, pairs of symbols, and items that share a SID."""
+
+import itertools
+from collections import Counter
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from semantic_ids.codebook.ids import split_mix
+from semantic_ids.codebook.layout import MAX_WIDTH, VALUES, Layout
+from semantic_ids.codebook.wire import ByteArray, SidArray, sids_to_bytes
+from semantic_ids.errors import ShapeError
+
+CountArray = npt.NDArray[np.int64]
+
+_BLOCK = 2**18  # rows counted at once: a table of pairs is as large as 65,536 of them
+_CELLS = VALUES * VALUES
+_N_LISTS = 4  # parts of few numbers, after the symbols and before the pairs
+
+
+def count_symbols(sids: npt.ArrayLike, width: int) -> CountArray:
+    """Count how often each byte of SIDs takes each symbol.
+
+    Parameters
+    ----------
+    sids : array_like of shape (n,), integers
+
+    Returns
+    -------
+    ndarray of shape (width, 256), int64
+    """
+    symbols = sids_to_bytes(sids, width)
+    return np.stack([np.bincount(column, minlength=VALUES) for column in symbols.T])
+
+
+class SidCounts:
+    """Counts of items by their SIDs, in memory that does not grow with the items.
+
+    Parameters
+    ----------
+    layout : Layout
+        Of the codebook.
+    n_largest : int
+        How many of the SIDs that most items share are kept.
+    n_drawn : int
+        How many of the SIDs that items share are drawn, by hash.
+
+    Attributes
+    ----------
+    symbols : ndarray of shape (width, 256), int64
+        Items by byte and symbol.
+    pairs : ndarray of shape (width * (width - 1) / 2, 65536), int64
+        Items by ``256 * symbol + other symbol`` of two bytes, in the order of `byte_pairs`.
+    group_sizes : Counter
+        SIDs by the number of their items.
+    largest : list of (int, int)
+        SID and number of items; ties keep the lower SID.
+    drawn : list of (int, int)
+        SID and number of items of shared SIDs, each as likely as any other.
+    unassigned : list of (int, int)
+        Of up to one SID that the codebook never assigns: the SID, and the items of all such.
+
+    Notes
+    -----
+    Takes up to 15 MB for the pairs of 8 bytes, and 30 MB while it counts.
+    """
+
+    def __init__(self, layout: Layout, *, n_largest: int = 10, n_drawn: int = 300) -> None:
+        width = len(layout)
+        self._n_values = np.array([byte.n_values for byte in layout])
+        self._n_largest, self._n_drawn = n_largest, n_drawn
+        self._waiting: list[tuple[SidArray, CountArray]] = []
+        self._n_waiting = 0
+        self.symbols: CountArray = np.zeros((width, VALUES), np.int64)
+        self.pairs: CountArray = np.zeros((len(byte_pairs(width)), _CELLS), np.int64)
+        self.group_sizes: Counter[int] = Counter()
+        self.largest: list[tuple[int, int]] = []
+        self.drawn: list[tuple[int, int]] = []
+        self.unassigned: list[tuple[int, int]] = []
+
+    @property
+    def n_items(self) -> int:
+        """Items counted, those of unassigned SIDs left out."""
+        return int(self.symbols[0].sum())
+
+    def add(self, sids: npt.ArrayLike, n_items: npt.ArrayLike) -> None:
+        """Count SIDs, each of which comes once in all calls, and the items of each.
+
+        Parameters
+        ----------
+        sids, n_items : array_like of shape (n,), integers
+        """
+        added = np.asarray(sids, np.int64), np.asarray(n_items, np.int64)
+        if added[0].shape != added[1].shape:
+            raise ShapeError(f"n_items must have shape {added[0].shape}, got {added[1].shape}")
+        self._waiting.append(added)
+        self._n_waiting += len(added[0])
+        if self._n_waiting >= _BLOCK:
+            self.flush()
+
+    def flush(self) -> None:
+        """Count what waits for a block to fill; to be called before anything is read."""
+        if not self._n_waiting:
+            return
+        sids, n_items = (np.concatenate(column) for column in zip(*self._waiting, strict=True))
+        self._waiting, self._n_waiting = [], 0
+        width = len(self._n_values)
+        symbols = sids_to_bytes(sids, MAX_WIDTH)
+        assigned = (symbols[:, MAX_WIDTH - width :] < self._n_values).all(axis=1)
+        assigned &= ~symbols[:, : MAX_WIDTH - width].any(axis=1)
+        if not assigned.all():
+            wrong = (int(sids[~assigned].min()), int(n_items[~assigned].sum()))
+            self._keep_unassigned([wrong])
+        self._count(symbols[assigned, MAX_WIDTH - width :], n_items[assigned])
+        self._count_groups(sids[assigned], n_items[assigned])
+
+    def _count(self, symbols: ByteArray, n_items: CountArray) -> None:
+        columns = symbols.T.astype(np.intp)
+        for place, column in enumerate(columns):
+            self.symbols[place] += _bincount(column, n_items, VALUES)
+        for place, (i, j) in enumerate(byte_pairs(len(columns))):
+            cells = VALUES * columns[i] + columns[j]
+            self.pairs[place] += _bincount(cells, n_items, _CELLS)
+
+    def _count_groups(self, sids: SidArray, n_items: CountArray) -> None:
+        sizes, n_sids = np.unique(n_items, return_counts=True)
+        self.group_sizes.update(dict(zip(sizes.tolist(), n_sids.tolist(), strict=True)))
+        shared = n_items > 1
+        sids, n_items = sids[shared], n_items[shared]
+        for keep, order in (
+            (self._keep_largest, np.lexsort((sids, -n_items))[: self._n_largest]),
+            (self._keep_drawn, np.argsort(split_mix(sids))[: self._n_drawn]),
+        ):
+            keep(list(zip(sids[order].tolist(), n_items[order].tolist(), strict=True)))
+
+    def _keep_largest(self, groups: list[tuple[int, int]]) -> None:
+        every = sorted(self.largest + groups, key=lambda group: (-group[1], group[0]))
+        self.largest = every[: self._n_largest]
+
+    def _keep_drawn(self, groups: list[tuple[int, int]]) -> None:
+        every = self.drawn + groups
+        order = np.argsort(split_mix(np.array([sid for sid, _ in every], np.int64)))
+        self.drawn = [every[place] for place in order[: self._n_drawn]]
+
+    def _keep_unassigned(self, found: list[tuple[int, int]]) -> None:
+        every = self.unassigned + found
+        if every:
+            self.unassigned = [(min(sid for sid, _ in every), sum(n for _, n in every))]
+
+    def parts(self) -> Iterator[tuple[int, bytes]]:
+        """Give the counts as numbered parts, which `add_part` of another object adds."""
+        self.flush()
+        lists = (self.group_sizes.items(), self.largest, self.drawn, self.unassigned)
+        small = [np.array(list(numbers), "<i8") for numbers in lists]
+        for number, counts in enumerate([self.symbols, *small, *self.pairs]):
+            yield number, counts.astype("<i8", copy=False).tobytes()
+
+    def add_part(self, number: int, part: bytes) -> None:
+        """Add one part of the counts of other SIDs of the same codebook."""
+        counts = np.frombuffer(part, "<i8")
+        if number == 0:
+            self.symbols += counts.reshape(self.symbols.shape)
+        elif number > _N_LISTS:
+            self.pairs[number - _N_LISTS - 1] += counts
+        else:
+            numbers = [(int(a), int(b)) for a, b in counts.reshape(-1, 2)]
+            keepers = (self._add_sizes, self._keep_largest, self._keep_drawn, self._keep_unassigned)
+            keepers[number - 1](numbers)
+
+    def _add_sizes(self, sizes: list[tuple[int, int]]) -> None:
+        self.group_sizes.update(dict(sizes))
+
+
+def byte_pairs(width: int) -> list[tuple[int, int]]:
+    """List the pairs of different bytes, the coarser first."""
+    return list(itertools.combinations(range(width), 2))
+
+
+def _bincount(cells: npt.NDArray[np.intp], weights: CountArray, n_cells: int) -> CountArray:
+    """Sum whole weights by cell; float64 is exact on sums below 2^53."""
+    return np.bincount(cells, weights, minlength=n_cells).astype(np.int64)

@@ -1,0 +1,124 @@
+"""When the quality of SIDs is good, to be watched, or to be acted on."""
+
+import math
+from collections.abc import Iterator
+
+from semantic_ids.report.numbers import shown
+from semantic_ids.report.page import Finding, Word
+from semantic_ids.report.quality import Quality
+
+__all__ = ["findings", "percent"]
+
+# docs/audits/quality.md says what these rest on
+ERROR = (0.55, 0.80)
+BITS = (0.70, 0.50)
+DEAD = (0.25, 0.50)
+SHARING = (0.05, 0.25)
+RECALL = (0.40, 0.20)
+DRIFT = (1.05, 1.25)
+FEW_ITEMS = 100
+"""Of fewer items neighbours and drift are not judged."""
+
+
+def findings(quality: Quality) -> tuple[Finding, ...]:
+    """Give a finding for each rule whose value was measured."""
+    rules = (_error, _bits, _dead, _sharing, _recall, _drift)
+    return tuple(finding for rule in rules for finding in rule(quality))
+
+
+def percent(share: float) -> str:
+    """Write a share as the cells of a page do."""
+    return shown(share, "share")
+
+
+def _error(quality: Quality) -> Iterator[Finding]:
+    if quality.errors.relative is None:
+        return
+    error = quality.errors.relative[-1]
+    yield Finding(
+        _above(error, ERROR),
+        f"error: act above {ERROR[1]}, watch above {ERROR[0]}",
+        f"The relative reconstruction error is {error:.3f}: SIDs lose {percent(error)} of the "
+        "variance of the embeddings.",
+    )
+
+
+def _bits(quality: Quality) -> Iterator[Finding]:
+    if quality.collisions.n_items < 2:
+        return
+    most = math.log2(quality.collisions.n_items)  # items cannot differ in more bits
+    uses = [byte.use for byte in quality.bytes_]
+    shares = [use.entropy_bits / min(use.nominal_bits, most) for use in uses]
+    worst = min(range(len(shares)), key=shares.__getitem__)
+    yield Finding(
+        _below(shares[worst], BITS),
+        f"symbols: act where a byte has below {percent(BITS[1])} of its bits, watch below "
+        f"{percent(BITS[0])}",
+        f"Byte {worst} uses its symbols least evenly: {uses[worst].entropy_bits:.2f} effective "
+        f"bits of {min(uses[worst].nominal_bits, most):.2f} that it could have.",
+    )
+
+
+def _dead(quality: Quality) -> Iterator[Finding]:
+    n_items = quality.collisions.n_items
+    uses = [byte.use for byte in quality.bytes_]
+    shares = [use.n_dead / use.n_values - (1 - 1 / use.n_values) ** n_items for use in uses]
+    worst = max(range(len(shares)), key=shares.__getitem__)
+    yield Finding(
+        _above(shares[worst], DEAD),
+        f"dead symbols: act where they are {percent(DEAD[1])} of a byte's more than chance leaves "
+        f"unused, watch where they are {percent(DEAD[0])}",
+        f"Byte {worst} has {uses[worst].n_dead} symbols of {uses[worst].n_values} that no item "
+        "uses.",
+    )
+
+
+def _sharing(quality: Quality) -> Iterator[Finding]:
+    share = quality.needless_share
+    identical = quality.collisions.sharing_share - share
+    yield Finding(
+        _above(share, SHARING),
+        f"collisions: act where over {percent(SHARING[1])} of the items share their SID with an "
+        f"item of another embedding, watch over {percent(SHARING[0])}",
+        f"{percent(share)} of the items share their SID with an item of another embedding, and "
+        f"{percent(max(0.0, identical))} only with items of the same embedding.",
+    )
+
+
+def _recall(quality: Quality) -> Iterator[Finding]:
+    recall = quality.recall
+    if recall is None or recall.n_items < FEW_ITEMS:
+        return
+    yield Finding(
+        _below(recall.mean, RECALL),
+        f"neighbours: act where recall@10 is below {RECALL[1]}, watch below {RECALL[0]}",
+        f"Decoded SIDs keep {percent(recall.mean)} of an item's {recall.k} nearest neighbours.",
+    )
+
+
+def _drift(quality: Quality) -> Iterator[Finding]:
+    judged = [
+        (drift.ratio, drift.who)
+        for drift in quality.drifts
+        if drift.ratio and drift.n_items >= FEW_ITEMS
+    ]
+    if not judged:
+        return
+    ratio, who = max(judged, key=lambda each: each[0].low)
+    yield Finding(
+        _above(ratio.low, DRIFT),
+        f"drift: act where the 95 % interval of the error's ratio to the fit's is above "
+        f"{DRIFT[1]}, watch above {DRIFT[0]}",
+        f"The squared error of {who} is {ratio.ratio:.2f} times that of items held out of the fit "
+        f"(95 % interval {ratio.low:.2f} to {ratio.high:.2f}).",
+    )
+
+
+def _above(value: float, bounds: tuple[float, float]) -> Word:
+    watch, act = bounds
+    return "act" if value > act else "watch" if value > watch else "good"
+
+
+def _below(value: float, bounds: tuple[float, float]) -> Word:
+    watch, act = bounds
+    return "act" if value < act else "watch" if value < watch else "good"

@@ -1,0 +1,92 @@
+"""The quality audit: SIDs counted, a sample measured, a page put in its folder."""
+
+import datetime
+import json
+import logging
+from pathlib import Path
+
+from semantic_ids.audit_configs import AuditQuality
+from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
+from semantic_ids.spark.quality_counts import count_items
+from semantic_ids.spark.quality_draw import Drawn, draw_items
+from semantic_ids.spark.quality_inputs import QualityInputs
+from semantic_ids.spark.quality_measures import measure
+from semantic_ids.spark.quality_new import find_new_items
+from semantic_ids.spark.report_folder import write_page
+from semantic_ids.spark.runs import RunSummary
+
+__all__ = ["audit_quality"]
+
+log = logging.getLogger("semantic_ids")
+
+
+def audit_quality(config: AuditQuality, inputs: QualityInputs, run_id: str) -> RunSummary:
+    """Measure the SIDs of a codebook and write the page.
+
+    Raises
+    ------
+    TableError
+        If the codebook has no item, SIDs that it never assigns, or no embedding of its length.
+    ConfigError
+        If the report's folder cannot be written; what stood there stays.
+    """
+    counts = count_items(inputs)
+    log.info("audit_quality: %s items counted", f"{counts.n_items:,}")
+    drawn = draw_items(
+        inputs,
+        counts,
+        size=config.sample_items,
+        binary_dtype=config.binary_dtype,
+        label=config.label,
+        categories=config.categories,
+    )
+    new = find_new_items(inputs, drawn.item_ids)
+    log.info("audit_quality: measuring a sample of %s items", f"{drawn.n_sample:,}")
+    shown = _shown(inputs, drawn, run_id)
+    quality = measure(config, inputs.filed, counts, drawn, new=new, shown=shown)
+    page = quality_page(quality)
+    files = write_page(Path(config.report.folder), page, config.report.formats)
+    return _summary(quality, page, inputs, files[0])
+
+
+def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
+    codebook = inputs.codebook
+    return Shown(
+        codebook_id=codebook.codebook_id,
+        name=inputs.filed.name,
+        stages=json.dumps(codebook.spec.to_dict()["stages"]),
+        collection=inputs.collection,
+        tables=tuple((source.name, source.label) for source in inputs.given()),
+        run_id=run_id,
+        measured_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        n_drawn=drawn.n_sample,
+        n_valid=int(drawn.in_sample.sum()),
+        n_missing=drawn.n_missing,
+    )
+
+
+def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) -> RunSummary:
+    verdict = page.verdict
+    why = verdict.rule if verdict and verdict.word != "good" else "no rule asks for more"
+    ending = f"; verdict: {verdict.word} ({why})" if verdict else ""
+    relative, recall, found = quality.errors.relative, quality.recall, quality.collisions
+    metrics = {
+        "verdict": verdict.word if verdict else None,
+        "findings": {each.rule.partition(":")[0]: each.word for each in page.findings},
+        "relative_error": list(relative) if relative else None,
+        "cosine": quality.errors.cosine,
+        "effective_bits": [byte.use.entropy_bits for byte in quality.bytes_],
+        "sid_bits": found.entropy_bits,
+        "sharing_share": found.sharing_share,
+        "needless_share": quality.needless_share,
+        "recall": recall.mean if recall else None,
+        "drift": {each.who: each.ratio.ratio for each in quality.drifts if each.ratio},
+    }
+    return RunSummary(
+        f"{quality_headline(quality)}; page in {file}{ending}",
+        codebook_id=quality.shown.codebook_id,
+        inputs={source.name: source.label for source in inputs.given()},
+        rows_in=found.n_items,
+        rows_out=quality.shown.n_valid,
+        metrics=metrics,
+    )
