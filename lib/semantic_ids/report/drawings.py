@@ -13,7 +13,8 @@ __all__ = ["Drawing", "Series", "drawing_of"]
 _MOST_ROWS = {"line": 5_000, "bar": 300, "barh": 20}
 _LABEL_COLUMNS = {"line": 14, "bar": 14, "barh": 42}
 _LEGEND_COLUMNS, _TITLE_COLUMNS = 36, 54
-_EXACT = 2**53  # numpy takes no larger integer for a number everywhere
+_EXACT = 2**53  # a larger integer is drawn as a float, as numpy may not take it for a number
+_LARGEST = 1e300  # an axis adds a margin, which must be finite
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ def _series(
 
 def _drawn(value: Value, is_log: bool) -> float | None:
     """Give a value as an axis has it; None where it has no place for it."""
-    if not isinstance(value, int | float) or (is_log and value <= 0):
+    if not isinstance(value, int | float) or abs(value) > _LARGEST:
+        return None
+    if is_log and value < 1 / _LARGEST:
         return None
     return value if abs(value) < _EXACT else float(value)
 

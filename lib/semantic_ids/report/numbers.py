@@ -54,8 +54,10 @@ def compact(value: float, kind: Kind) -> str:
 
 
 def _number(size: float) -> str:
-    if isinstance(size, int) or size == 0:
-        return f"{size:,.0f}"
+    if isinstance(size, int):
+        return f"{size:,}"
+    if size == 0:
+        return "0"
     if not 1e-4 <= size < 1e15:
         return _scientific(size)
     return f"{size:,.{_decimals(size)}f}"
