@@ -20,7 +20,7 @@ def draw(section: Section) -> str | None:
     if section.chart is None:
         return None
     drawing = drawing_of(section.chart, section.table)
-    if drawing.n_values < 2:
+    if len(drawing.values) < 2:
         return None
     title = f"{clean(section.title)}: {drawing.y_title} by {drawing.x_title}"
     with quiet_matplotlib(section.key):

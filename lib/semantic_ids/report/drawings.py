@@ -12,8 +12,9 @@ __all__ = ["Drawing", "Series", "drawing_of"]
 
 _MOST_ROWS = {"line": 5_000, "bar": 300, "barh": 20}
 _LABEL_COLUMNS = {"line": 14, "bar": 14, "barh": 42}
-_LEGEND_COLUMNS = 36
-_EXACT = 2**53  # numpy takes no larger integer for a number everywhere
+_LEGEND_COLUMNS, _TITLE_COLUMNS = 36, 54
+_EXACT = 2**53  # a larger integer is drawn as a float, as numpy may not take it for a number
+_LARGEST = 1e300  # an axis adds a margin, which must be finite
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Drawing:
     log_y: bool
 
     @property
-    def n_values(self) -> int:
-        """Count the points or bars."""
-        return sum(len(series.values) for series in self.series)
+    def values(self) -> list[float]:
+        """Those of all series."""
+        return [value for series in self.series for value in series.values]
 
 
 def drawing_of(chart: Chart, table: Table) -> Drawing:
@@ -70,10 +71,10 @@ def drawing_of(chart: Chart, table: Table) -> Drawing:
     part = f" (the first {most:,} of {len(table.rows):,} rows)" if is_cut else ""
     return Drawing(
         kind=chart.kind,
-        x_title=clean(x.title),
+        x_title=shorten(clean(x.title), _TITLE_COLUMNS),
         x_kind=x.kind,
         labels=None if is_scale else [_label(name, x, chart.kind) for name in names],
-        y_title=clean(chart.y_title) + part,
+        y_title=shorten(clean(chart.y_title), _TITLE_COLUMNS - len(part)) + part,
         y_kind=columns[chart.y[0]].kind,
         series=[
             _series(columns[name], places, table.values(name)[:most], chart.log_y)
@@ -99,7 +100,9 @@ def _series(
 
 def _drawn(value: Value, is_log: bool) -> float | None:
     """Give a value as an axis has it; None where it has no place for it."""
-    if not isinstance(value, int | float) or (is_log and value <= 0):
+    if not isinstance(value, int | float) or abs(value) > _LARGEST:
+        return None
+    if is_log and value < 1 / _LARGEST:
         return None
     return value if abs(value) < _EXACT else float(value)
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 from semantic_ids.report.axes import label_rows, label_values
 from semantic_ids.report.drawings import Drawing
 from semantic_ids.report.numbers import NOTHING, shown
-from semantic_ids.report.svg import SERIES
+from semantic_ids.report.svg import INK, SERIES
 from semantic_ids.report.texts import columns_of
 
 if TYPE_CHECKING:
@@ -67,12 +67,14 @@ def _stand(axes: "Axes", drawing: Drawing) -> tuple[float, float]:
     columns = label_values(
         axes,
         "y",
-        [value for series in drawing.series for value in series.values],
+        drawing.values,
         kind=drawing.y_kind,
         is_log=drawing.log_y,
         from_zero=drawing.kind == "bar",
     )
     axes.grid(axis="y")
+    if drawing.kind == "bar" and any(value < 0 for value in drawing.values):
+        axes.axhline(0, color=INK, linewidth=0.8)
     if drawing.labels is None:
         places = [place for series in drawing.series for place in series.places]
         widest = label_values(axes, "x", places, kind=drawing.x_kind, is_log=drawing.log_x)
@@ -102,14 +104,14 @@ def _lie(axes: "Axes", drawing: Drawing) -> tuple[float, float]:
     label_values(
         axes,
         "x",
-        [value for series in drawing.series for value in series.values],
+        drawing.values,
         kind=drawing.y_kind,
         is_log=drawing.log_y,
         from_zero=True,
     )
     axes.set_ylim(len(labels) * height, 0)
     axes.yaxis.set_visible(False)
-    return _GAP, 2 * _GAP
+    return 1.4 * _GAP, 2 * _GAP
 
 
 def _row_height(drawing: Drawing) -> float:
@@ -121,7 +123,7 @@ def _line_style(drawing: Drawing, number: int) -> dict[str, Any]:
     return {
         "color": _colour(number),
         "marker": _MARKERS[number % len(_MARKERS)] if is_marked else "",
-        "linestyle": _DASHES[number % len(_DASHES)],
+        "linestyle": _DASHES[(number + number // len(SERIES)) % len(_DASHES)],
     }
 
 
@@ -152,8 +154,9 @@ def _draw_legend(
     height = figure.get_figheight() * 72
     if drawing.kind == "line":
         middle = (bottom + 4) / height
-        ends = (left / _WIDTH, (left + _SWATCH) / _WIDTH)
-        figure.add_artist(Line2D(ends, (middle, middle), **_line_style(drawing, number)))
+        along = [(left + part * _SWATCH) / _WIDTH for part in (0, 0.5, 1)]
+        style = _line_style(drawing, number)
+        figure.add_artist(Line2D(along, [middle] * 3, markevery=[1], **style))
     else:
         corner = (left / _WIDTH, (bottom - 1) / height)
         size = (_BAR / _WIDTH, _BAR / height)

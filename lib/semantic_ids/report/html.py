@@ -22,7 +22,12 @@ __all__ = ["to_html"]
 
 _ROWS_SHOWN = 20
 # Longer texts are cut, and open at a click; a heading has the whole in its title.
-_COLUMNS = {"heading_columns": 120, "cell_columns": 80, "sentence_columns": 1_000}
+_COLUMNS = {
+    "heading_columns": 120,
+    "cell_columns": 80,
+    "fact_columns": 300,
+    "sentence_columns": 1_000,
+}
 
 
 def to_html(page: Page) -> str:

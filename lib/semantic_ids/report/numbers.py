@@ -4,6 +4,7 @@ Only for eyes: CSV and JSON hold values as measured.
 """
 
 import math
+import sys
 
 from semantic_ids.report.page import Kind, Value
 from semantic_ids.report.texts import clean
@@ -44,7 +45,7 @@ def shown(value: Value, kind: Kind) -> str:
 
 def compact(value: float, kind: Kind) -> str:
     """Give a value at an axis, in few characters: `20 %`, `1.5 k`, `12 MB`."""
-    size = abs(value) * 100 if kind == "share" else abs(value)
+    size = _times_hundred(abs(value)) if kind == "share" else abs(value)
     scaled, prefix = (size, "") if kind == "share" else _scaled(size, 1000)
     unit = {"share": "%", "bytes": "B"}.get(kind, "")
     if scaled and not 1e-4 <= scaled < 1e4:
@@ -53,8 +54,10 @@ def compact(value: float, kind: Kind) -> str:
 
 
 def _number(size: float) -> str:
-    if isinstance(size, int) or size == 0:
-        return f"{size:,.0f}"
+    if isinstance(size, int):
+        return f"{size:,}"
+    if size == 0:
+        return "0"
     if not 1e-4 <= size < 1e15:
         return _scientific(size)
     return f"{size:,.{_decimals(size)}f}"
@@ -75,7 +78,7 @@ def _scientific(size: float) -> str:
 
 def _percent(share: float) -> str:
     """Show one decimal, and more where a share is almost none or almost all."""
-    percent = share * 100
+    percent = _times_hundred(share)
     distance = min(percent, abs(100 - percent))
     if not distance:
         return f"{percent:.0f}"
@@ -86,6 +89,10 @@ def _percent(share: float) -> str:
     if distance < 1e-4:
         return "> 99.9999" if percent < 100 else "100.0"
     return f"{percent:.{1 - math.floor(math.log10(distance))}f}"
+
+
+def _times_hundred(share: float) -> float:
+    return min(share * 100, sys.float_info.max)
 
 
 def _bytes(size: float) -> str:

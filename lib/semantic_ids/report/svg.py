@@ -12,15 +12,15 @@ from xml.etree import ElementTree
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["SERIES", "inline_svg", "quiet_matplotlib"]
+__all__ = ["INK", "SERIES", "inline_svg", "quiet_matplotlib"]
 
 # matplotlib knows no CSS, so these stand for what the page decides in light and in dark.
-_INK, _GRID = "#a000f0", "#a000f1"
+INK, _GRID = "#a000f0", "#a000f1"
 SERIES = ("#a00000", "#a00001", "#a00002", "#a00003", "#a00004", "#a00005")
 
 # Okabe and Ito's palette; page.css has the same in light, and its brighter half in dark.
 _PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_CSS = {_INK: "currentColor", _GRID: "var(--line, #d0d0d0)"} | {
+_CSS = {INK: "currentColor", _GRID: "var(--line, #d0d0d0)"} | {
     stand_in: f"var(--series-{place}, {colour})"
     for place, (stand_in, colour) in enumerate(zip(SERIES, _PALETTE, strict=True))
 }
@@ -31,9 +31,9 @@ _NO_METADATA = {"Date": None, "Creator": None, "Format": None, "Type": None}
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "text.parse_math": False,
-    "text.color": _INK,
+    "text.color": INK,
     "font.size": 12,
-    "axes.edgecolor": _INK,
+    "axes.edgecolor": INK,
     "axes.spines.left": False,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -41,9 +41,9 @@ _SETTINGS: dict[Any, Any] = {
     "grid.color": _GRID,
     "lines.linewidth": 2,
     "lines.markersize": 5,
-    "xtick.color": _INK,
+    "xtick.color": INK,
     "xtick.major.size": 0,
-    "ytick.color": _INK,
+    "ytick.color": INK,
     "ytick.major.size": 0,
 }
 

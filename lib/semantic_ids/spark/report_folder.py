@@ -63,7 +63,7 @@ def require_writable(folder: Path) -> None:
 
 
 def write_page(folder: Path, page: Page, formats: Collection[Format]) -> tuple[Path, ...]:
-    """Write a page as `<job>.html`, `.md` and `.json`, all of them or none.
+    """Write a page as `<job>.html`, `.md` and `.json`; they take their places when all are written.
 
     Returns
     -------

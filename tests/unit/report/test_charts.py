@@ -103,6 +103,14 @@ def test_values_all_equal_are_drawn(kind, value):
     assert "nan" not in draw(section_of(kind, [(n, value) for n in range(3)])).lower()
 
 
+@pytest.mark.parametrize("kind", ["line", "bar", "barh"])
+def test_values_that_no_axis_holds_are_skipped(kind):
+    rows = [(1, 1.7e308), (2, 10**400), (3, 5e-324), (4, 1.0), (5, 2.0)]
+    assert draw(section_of(kind, rows, log_y=True)) is not None
+    assert draw(section_of(kind, rows[:3], log_y=True)) is None
+    assert draw(section_of(kind, rows)) is not None
+
+
 def test_a_chart_without_positive_values_has_no_logarithmic_picture():
     assert draw(section_of("line", [(1, 0), (2, -1)], log_y=True)) is None
 

@@ -19,6 +19,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(2**63)
         (0, "count", "0"),
         (1234567, "count", "1,234,567"),
         (-1234, "count", f"{MINUS}1,234"),
+        (2**63 - 1, "count", "9,223,372,036,854,775,807"),
         (0.0, "number", "0"),
         (0.48213, "number", "0.4821"),
         (2.2, "number", "2.200"),
