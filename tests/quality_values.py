@@ -66,8 +66,10 @@ def quality(**changes: object) -> Quality:
             ),
         ),
         drifts=(
-            Drift("all items", 990, ErrorRatio(0.9, 0.88, 0.92), (Divergence(0.05, 0.04),) * 2),
-            Drift("new items", 120, ErrorRatio(1.04, 0.98, 1.1), (Divergence(0.3, 0.2),) * 2),
+            Drift(
+                "all items", False, 990, ErrorRatio(0.9, 0.88, 0.92), (Divergence(0.05, 0.04),) * 2
+            ),
+            Drift("new items", True, 120, ErrorRatio(1.04, 0.98, 1.1), (Divergence(0.3, 0.2),) * 2),
         ),
         not_measured=(),
     )

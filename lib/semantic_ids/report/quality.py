@@ -104,6 +104,8 @@ class Drift:
     ----------
     who : str
         Such as "new items".
+    is_new : bool
+        Whether the fit saw none of them.
     n_items : int
     ratio : ErrorRatio or None
         Of mean squared errors; None where it is not told.
@@ -112,6 +114,7 @@ class Drift:
     """
 
     who: str
+    is_new: bool
     n_items: int
     ratio: ErrorRatio | None
     symbols: tuple[Divergence, ...]

@@ -14,7 +14,7 @@ ERROR = (0.55, 0.80)
 BITS = (0.70, 0.50)
 DEAD = (0.25, 0.50)
 SHARING = (0.05, 0.25)
-RECALL = (0.40, 0.20)
+RECALL = (0.35, 0.15)
 DRIFT = (1.05, 1.25)
 FEW_ITEMS = 100
 """Of fewer items neighbours and drift are not judged."""
@@ -100,7 +100,9 @@ def _drift(quality: Quality) -> Iterator[Finding]:
     judged = [
         (drift.ratio, drift.who)
         for drift in quality.drifts
-        if drift.ratio and drift.n_items >= FEW_ITEMS
+        if drift.ratio
+        and drift.n_items >= FEW_ITEMS
+        and (drift.is_new or drift.ratio.high >= 1)  # below: the fit saw most of them
     ]
     if not judged:
         return

@@ -178,15 +178,15 @@ def _error_drift(drifts: list[Drift]) -> Section:
 
 def _symbol_drift(drifts: list[Drift]) -> Section:
     names = [drift.who.replace(" ", "_") for drift in drifts]
-    columns = [Column("byte", "byte")]
+    columns = [Column("byte", "byte", "count")]
     for drift, name in zip(drifts, names, strict=True):
         columns.append(Column(name, f"{drift.who}, bits", "number"))
         columns.append(Column(f"{name}_by_chance", f"{drift.who}, by chance", "number"))
     rows = []
     for byte, found in enumerate(zip(*(drift.symbols for drift in drifts), strict=True)):
         values = [value for each in found for value in (each.bits, each.bits_by_chance)]
-        rows.append((str(byte), *values))
-    counts = ", ".join(f"{drift.n_items:,} {drift.who}" for drift in drifts)
+        rows.append((byte, *values))
+    counts = ", ".join(f"{drift.who} {drift.n_items:,}" for drift in drifts)
     return Section(
         "drift_symbols",
         "Do items use symbols as at the fit?",
@@ -194,5 +194,5 @@ def _symbol_drift(drifts: list[Drift]) -> Section:
         "the fit: 0 is alike, 1 has no symbol in common, and what is well above chance counts.",
         Table(tuple(columns), tuple(rows)),
         Chart("bar", "byte", tuple(column.name for column in columns[1:]), "bits"),
-        (f"Of the sample: {counts}.",),
+        (f"Items of the sample: {counts}.",),
     )

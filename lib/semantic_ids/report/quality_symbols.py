@@ -48,8 +48,8 @@ def _use_of(use: Use) -> tuple[Value, ...]:
 
 
 def _symbols(quality: Quality) -> Section:
-    columns = (Column("byte", "byte"), Column("kind", "kind"), *_USE)
-    rows = tuple((str(j), byte.kind, *_use_of(byte.use)) for j, byte in enumerate(quality.bytes_))
+    columns = (Column("byte", "byte", "count"), Column("kind", "kind"), *_USE)
+    rows = tuple((j, byte.kind, *_use_of(byte.use)) for j, byte in enumerate(quality.bytes_))
     found = quality.collisions
     return Section(
         "symbols",

@@ -158,13 +158,13 @@ def _drifts(
         gaps.append(
             "Drift: the codebook's row lacks the symbol_counts that fit_codebook files with it."
         )
-    found = [_drift("all items", filed, drawn, in_sample)]
+    found = [_drift(filed, drawn, in_sample, is_new=False)]
     if new.is_new is None:
         gaps.append(f"Drift of new items: {new.why_not}.")
     else:
         is_new = new.is_new & in_sample
         if int(is_new.sum()) >= _FEW_NEW:
-            found.append(_drift("new items", filed, drawn, is_new))
+            found.append(_drift(filed, drawn, is_new, is_new=True))
         else:
             gaps.append(
                 f"Drift of new items: {int(is_new.sum())} of the sample are new since the fit, "
@@ -173,11 +173,14 @@ def _drifts(
     return tuple(found), gaps
 
 
-def _drift(who: str, filed: FiledCodebook, drawn: Drawn, wanted: npt.NDArray[np.bool_]) -> Drift:
+def _drift(
+    filed: FiledCodebook, drawn: Drawn, wanted: npt.NDArray[np.bool_], *, is_new: bool
+) -> Drift:
+    who = "new items" if is_new else "all items"
     codebook, metrics = filed.codebook, filed.metrics
     sids, vectors = drawn.sids[wanted], drawn.vectors[wanted[drawn.valid]]
     if "symbol_counts" not in metrics:
-        return Drift(who, len(sids), None, ())
+        return Drift(who, is_new, len(sids), None, ())
     errors = measure_errors(vectors, sids, codebook)
     ratio = error_drift(
         errors.mean_square,
@@ -186,7 +189,8 @@ def _drift(who: str, filed: FiledCodebook, drawn: Drawn, wanted: npt.NDArray[np.
         fitted_standard_error=metrics["mean_square_standard_error"],
     )
     counts = count_symbols(sids, codebook.width)
-    return Drift(who, len(sids), ratio, tuple(symbol_drift(counts, metrics["symbol_counts"])))
+    drifts = tuple(symbol_drift(counts, metrics["symbol_counts"]))
+    return Drift(who, is_new, len(sids), ratio, drifts)
 
 
 def _gaps(config: AuditQuality, drawn: Drawn, purities: tuple[CategoryPurity, ...]) -> list[str]:
