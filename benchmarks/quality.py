@@ -2,10 +2,10 @@
 
     .venv/bin/python benchmarks/quality.py [--rows 1000000] [--dim 32] [--cores 1]
 
-Generates embeddings around 4,000 centres and the SIDs of a codebook of 8 bytes, both in Parquet; then
-scans both tables with Spark to nowhere, and audits them. The audit of as many items as the sample has
-says what the sampled work and the plans cost; what is left of the audit of all items is compared with
-the scan. CPU time is that of the driver, the JVM and the workers together.
+Generates embeddings around 4,000 centres and the SIDs of a codebook of 8 bytes, both in Parquet;
+then scans both tables with Spark to nowhere, and audits them. The audit of as many items as the
+sample has says what the sampled work and the plans cost; what is left of the audit of all items is
+compared with the scan. CPU time is that of the driver, the JVM and the workers together.
 """
 
 import argparse

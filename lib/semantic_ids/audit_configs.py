@@ -8,7 +8,7 @@ from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
 from semantic_ids.report import Format
 
-__all__ = ["AuditChurn", "AuditFootprint", "AuditQuality", "BrowseItems", "ReportSection"]
+__all__ = ["AuditFootprint", "AuditQuality", "ReportSection"]
 
 
 class ReportSection(Section):
@@ -94,44 +94,3 @@ class AuditQuality(_Reporting):
         if len(set(columns)) != len(columns):
             raise ValueError(f"columns must differ, got {columns}")
         return columns
-
-
-class AuditChurn(_Reporting):
-    """Say what moved between two codebooks, or two versions of the items' SIDs."""
-
-    item_sids: Table = Field(description="what quantize_items wrote")
-    codebooks: Table = Field(description="the table that holds the codebooks")
-    codebook: str = Field(description="after: a codebook_id, or a name", min_length=1)
-    before: str | int = Field(
-        description="a codebook_id or name to compare with, or a version of item_sids"
-    )
-    releases: Table | None = Field(
-        None, description="what a name means; default: the newest codebook of that name"
-    )
-    sequences: Table | None = Field(None, description="after: the table of segments")
-    before_sequences: Table | int | None = Field(
-        None, description="a table of segments to compare with, or a version of sequences"
-    )
-    labels: Table | None = Field(None, description="item_id, the label and the categories")
-    label: str | None = Field(None, description="the column that names an item to people")
-    categories: list[str] = Field(default=[], description="columns to tell churn by")
-    sample_items: int = Field(20_000, ge=2, description="items drawn for distances and neighbours")
-    queries: int = Field(1_000, gt=0, description="items of the sample asked for neighbours")
-    report: ReportSection = ReportSection(folder="churn")
-
-
-class BrowseItems(_Reporting):
-    """Write a page to walk the SID tree of a catalogue, and to see an item's neighbours."""
-
-    item_sids: Table = Field(description="what quantize_items wrote")
-    codebooks: Table = Field(description="the table that holds the codebook")
-    codebook: str = Field(description="a codebook_id, or a name", min_length=1)
-    releases: Table | None = Field(
-        None, description="what a name means; default: the newest codebook of that name"
-    )
-    labels: Table | None = Field(None, description="item_id and the label")
-    label: str | None = Field(None, description="the column that names an item to people")
-    max_items: int = Field(
-        100_000, gt=0, le=1_000_000, description="items on the page; a larger catalogue is drawn"
-    )
-    report: ReportSection = ReportSection(folder="browse")

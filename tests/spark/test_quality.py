@@ -66,9 +66,16 @@ def catalogue(root):
     )
 
 
-def write(spark, folder, name, table):
-    rows = spark.createDataFrame(table)
-    rows.coalesce(1).write.format("delta").mode("append").save(f"{folder}/{name}")
+def write(folder, name, table):
+    path = Path(folder) / name
+    path.mkdir(parents=True)
+    pq.write_table(table, path / "part.parquet")
+
+
+def write_delta(spark, folder, name, *versions):
+    for table in versions:
+        rows = spark.createDataFrame(table).coalesce(1)
+        rows.write.format("delta").mode("append").save(f"{folder}/{name}")
 
 
 @pytest.fixture(scope="module")
@@ -87,9 +94,8 @@ def shop(spark, catalogue, tmp_path_factory):
         }
     )
     kept = items.filter(pa.array(np.arange(N) != GONE))
-    write(spark, folder, "embeddings", kept.slice(0, N_OLD - 1))
-    write(spark, folder, "embeddings", kept.slice(N_OLD - 1))
-    write(spark, folder, "item_sids", sids_table(catalogue.ids, catalogue.sids, catalogue.codebook))
+    write_delta(spark, folder, "embeddings", kept.slice(0, N_OLD - 1), kept.slice(N_OLD - 1))
+    write(folder, "item_sids", sids_table(catalogue.ids, catalogue.sids, catalogue.codebook))
     held_out = catalogue.vectors[N_OLD // 2 : N_OLD]
     sids = catalogue.sids[N_OLD // 2 : N_OLD]
     errors = measure_errors(held_out, sids, catalogue.codebook)
@@ -315,8 +321,8 @@ def test_identical_items_and_a_single_one_end_in_a_page(spark, catalogue, tmp_pa
     vectors = np.repeat(catalogue.vectors[:1], n_items, axis=0)
     ids = list(range(n_items))
     items = {"item_id": ids, "embedding": pa.array(list(vectors), FLOATS)}
-    write(spark, tmp_path, "embeddings", pa.table(items))
-    write(spark, tmp_path, "item_sids", sids_table(ids, encode(vectors, codebook), codebook))
+    write(tmp_path, "embeddings", pa.table(items))
+    write(tmp_path, "item_sids", sids_table(ids, encode(vectors, codebook), codebook))
     file_codebook(spark, tmp_path, codebook)
     summary, page, sections = audit(spark, tmp_path, tmp_path / "report")
     text = (tmp_path / "report" / "audit_quality.html").read_text()
@@ -346,7 +352,7 @@ def test_a_table_without_what_is_asked_for_is_refused(spark, shop, tmp_path, val
 
 def test_other_ids_than_item_sids_has_are_refused(spark, shop, tmp_path):
     labels = pa.table({"item_id": [1, 2], "title": ["a", "b"]})
-    write(spark, tmp_path, "labels", labels)
+    write(tmp_path, "labels", labels)
     given = {"labels": f"{tmp_path}/labels", "label": "title"}
     with pytest.raises(TableError, match=r"labels: item_id must be string as in .*, got bigint"):
         open_inputs(spark, configured(shop, tmp_path, **given))

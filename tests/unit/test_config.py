@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_ids.audit_configs import AuditFootprint
+from semantic_ids.audit_configs import AuditFootprint, AuditQuality
 from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
@@ -23,6 +23,7 @@ from semantic_ids.job_configs import (
 
 JOBS = {
     "audit_footprint": AuditFootprint,
+    "audit_quality": AuditQuality,
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
     "fit_codebook": FitCodebook,

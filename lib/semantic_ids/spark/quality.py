@@ -94,7 +94,8 @@ def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) ->
         f"{quality_headline(quality)}; page in {file}{ending}",
         codebook_id=quality.shown.codebook_id,
         inputs={source.name: source.label for source in inputs.given()},
-        rows_in=found.n_items,
+        rows_in=quality.shown.n_drawn,
         rows_out=quality.shown.n_valid,
+        rows_rejected=quality.shown.n_drawn - quality.shown.n_valid,
         metrics=metrics,
     )
