@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from semantic_ids import job_configs
+from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.cli import run_job
 from semantic_ids.codebook import CodebookSpec, fit
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
@@ -20,7 +21,7 @@ CONFIGS = {
     "fit_codebook": job_configs.FitCodebook,
     "quantize_items": job_configs.QuantizeItems,
     "build_sequences": job_configs.BuildSequences,
-    "audit_footprint": job_configs.AuditFootprint,
+    "audit_footprint": AuditFootprint,
 }
 DIM = 4
 FLOATS = pa.list_(pa.float32())
