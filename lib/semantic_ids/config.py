@@ -44,6 +44,8 @@ _TABLES = (
     "events",
     "sequences",
     "releases",
+    "users",
+    "items",
     "runs",
 )
 

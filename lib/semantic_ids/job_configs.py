@@ -14,6 +14,8 @@ __all__ = [
     "BuildSequences",
     "CompactSequences",
     "FitCodebook",
+    "ForgetItems",
+    "ForgetUsers",
     "QuantizeItems",
     "SwitchRelease",
 ]
@@ -165,3 +167,37 @@ class CompactSequences(JobConfig):
         if self.first_ds and self.last_ds and self.first_ds > self.last_ds:
             raise ValueError(f"last_ds: must not be before {self.first_ds}, got {self.last_ds}")
         return self
+
+
+Hours = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=87_600,
+        description="how long readers may still open what stood before; 0: erase it now",
+    ),
+]
+
+
+class ForgetUsers(JobConfig):
+    """Remove users from the sequences, and from their history."""
+
+    users: Table = Field(description="user_id of those to forget; ids never stand in a config")
+    events: Table | None = Field(
+        None, description="refuse users who still have events there; default: no such check"
+    )
+    sequences: Table = Field(description="the table of segments")
+    retention_hours: Hours = 168
+
+
+class ForgetItems(JobConfig):
+    """Remove items from the tables of quantize_items, and from their history."""
+
+    items: Table = Field(description="item_id of those to forget; ids never stand in a config")
+    embeddings: Table | None = Field(
+        None, description="refuse items that are still there; default: no such check"
+    )
+    item_sids: Table = Field(description="item_id, sid, codebook_id")
+    rejected_items: Table = Field(description="item_id, reason, run_id, codebook_id")
+    sid_items: Table | None = Field(None, description="sid, item_id, codebook_id: the way back")
+    retention_hours: Hours = 168

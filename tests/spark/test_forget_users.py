@@ -1,0 +1,134 @@
+"""Users leave the sequences table: nothing of them is left on disk, and builds go on."""
+
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from sequence_builds import DAY, Build, events_table, sids_table
+
+from semantic_ids.errors import TableError
+from semantic_ids.spark.forget_users import UsersToForget, ids_to_forget, require_gone
+from semantic_ids.spark.sequences import open_sequences
+
+pytestmark = pytest.mark.spark
+
+USERS = range(1_000_000, 1_000_020)
+GONE = [1_000_000, 1_000_007, 1_000_019]  # the smallest and the largest id of all among them
+DAYS = 3
+
+
+def _events(users=USERS, first_day=0, days=DAYS):
+    rows = [(u, u % 7, (first_day + d) * DAY + u) for u in users for d in range(days)]
+    return events_table(rows)
+
+
+@pytest.fixture
+def shop(spark, save, place):
+    """Give a table of segments by day, of two builds, from a Delta source."""
+    build = Build(spark, save, place())
+    events, sids = place(), save(sids_table(range(7)))
+    _append(spark, events, _events())
+    build.run(events, sids)
+    _append(spark, events, _events(first_day=DAYS))
+    build.run(events, sids, since="last")
+    build.source, build.sids = events, sids
+    return build
+
+
+def _append(spark, table, rows):
+    spark.createDataFrame(rows).write.format("delta").mode("append").save(table)
+
+
+def _forget(shop, ids=GONE, hours=0.0, run_id="forget"):
+    request = shop.open("users", pa.table({"user_id": pa.array(ids, pa.int64())}))
+    users = ids_to_forget(request, "user_id", "bigint")
+    table = open_sequences(shop.spark, shop.table)
+    return UsersToForget(shop.spark, users, table, hours).run(run_id)
+
+
+def texts_on_disk(table):
+    """Read every file under a table's folder by hand, the log and its checkpoints included."""
+    for file in sorted(Path(table).rglob("*")):
+        if file.is_file() and file.suffix == ".parquet":
+            yield file, str(pq.ParquetFile(file).read().to_pylist())
+        elif file.is_file():
+            yield file, file.read_bytes().decode("latin-1")
+
+
+def _files_that_name(table, ids):
+    return [file for file, text in texts_on_disk(table) if any(str(i) in text for i in ids)]
+
+
+def test_nothing_of_a_user_is_on_disk_and_the_others_keep_every_byte(shop):
+    before = shop.events()
+    assert _files_that_name(shop.table, GONE)
+    summary = _forget(shop)
+    assert summary.rows_rejected == len(GONE) * 2 * DAYS
+    assert shop.events() == [event for event in before if event[0] not in GONE]
+    assert _files_that_name(shop.table, GONE) == []
+    assert _files_that_name(shop.table, [USERS[1]])
+
+
+def test_a_second_run_finds_nothing_and_changes_nothing(shop):
+    _forget(shop)
+    events = shop.events()
+    summary = _forget(shop, run_id="again")
+    assert "no segment of theirs is there" in summary.message
+    assert summary.rows_rejected == 0
+    assert shop.events() == events
+
+
+def test_builds_of_what_is_new_go_on_after_it(shop):
+    _forget(shop)
+    _append(shop.spark, shop.source, _events(users=USERS[1:4], first_day=2 * DAYS, days=1))
+    summary = shop.run(shop.source, shop.sids, since="last")
+    assert summary.rows_in == 3
+    assert "the whole table was built" not in summary.message
+
+
+def test_an_unchanged_source_does_not_bring_users_back(shop):
+    _forget(shop)
+    assert "nothing to do" in shop.run(shop.source, shop.sids, since="last").message
+    assert not {user for user, _, _ in shop.events()} & set(GONE)
+
+
+def test_within_the_retention_earlier_versions_stay_readable(shop):
+    version = open_sequences(shop.spark, shop.table).output.turn(shop.spark, "x").number
+    summary = _forget(shop, hours=1.0)
+    assert "earlier versions go once they are 1 hours old" in summary.message
+    assert not {user for user, _, _ in shop.events()} & set(GONE)
+    pinned = shop.spark.read.option("versionAsOf", version).format("delta").load(shop.table)
+    assert pinned.where(f"user_id = {GONE[0]}").count() == 2
+    _forget(shop, run_id="later")
+    assert _files_that_name(shop.table, GONE) == []
+
+
+def test_a_table_stays_free_of_deletion_vectors_and_column_order(shop):
+    _forget(shop)
+    names = open_sequences(shop.spark, shop.table).output.schema.names
+    assert shop.rows().column_names == shop.rows().select(names).column_names
+    logged = "".join(file.read_text() for file in Path(shop.table, "_delta_log").glob("*.json"))
+    assert all("deletionVector" not in line for line in map(json.dumps, logged.splitlines()))
+
+
+def test_users_who_still_have_events_are_refused(shop, spark):
+    request = shop.open("users", pa.table({"user_id": [GONE[0], 5]}))
+    users = ids_to_forget(request, "user_id", "bigint")
+    with pytest.raises(TableError, match="events: 1 of those to forget are still in .*delete them"):
+        require_gone(users, shop.open("events", shop.source), "user_id")
+    spark.sql(f"delete from delta.`{shop.source}` where user_id = {GONE[0]}")
+    require_gone(users, shop.open("events", shop.source), "user_id")
+
+
+@pytest.mark.parametrize(
+    ("ids", "sentence"),
+    [
+        (pa.array(["a"]), "users: column 'user_id' must be bigint as in our tables, got string"),
+        (pa.array([None], pa.int64()), "users: .* must hold a user_id to forget"),
+    ],
+)
+def test_a_request_that_names_nobody_is_refused(shop, ids, sentence):
+    with pytest.raises(TableError, match=sentence):
+        ids_to_forget(shop.open("users", pa.table({"user_id": ids})), "user_id", "bigint")
