@@ -3,7 +3,7 @@
 import contextlib
 import datetime
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -17,6 +17,7 @@ __all__ = [
     "ForgetItems",
     "ForgetUsers",
     "QuantizeItems",
+    "Status",
     "SwitchRelease",
 ]
 
@@ -201,3 +202,16 @@ class ForgetItems(JobConfig):
     rejected_items: Table = Field(description="item_id, reason, run_id, codebook_id")
     sid_items: Table | None = Field(None, description="sid, item_id, codebook_id: the way back")
     retention_hours: Hours = 168
+
+
+class Status(JobConfig):
+    """Say how the tables stand: each job's last run, row counts, codebooks, lag."""
+
+    records: ClassVar[bool] = False
+
+    runs: Table = Field(description="where the jobs file their runs")
+    codebooks: Table | None = Field(None, description="name the codebooks that are in use")
+    item_sids: Table | None = Field(None, description="count SIDs by codebook")
+    embeddings: Table | None = Field(None, description="how far item_sids is behind it")
+    sequences: Table | None = Field(None, description="count events by codebook")
+    events: Table | None = Field(None, description="how far sequences is behind it")

@@ -116,7 +116,9 @@ def test_a_table_stays_free_of_deletion_vectors_and_column_order(shop):
 def test_users_who_still_have_events_are_refused(shop, spark):
     request = shop.open("users", pa.table({"user_id": [GONE[0], 5]}))
     users = ids_to_forget(request, "user_id", "bigint")
-    with pytest.raises(TableError, match="events: 1 of those to forget are still in .*delete them"):
+    with pytest.raises(
+        TableError, match=r"events: 1 of those to forget are still in .*delete them"
+    ):
         require_gone(users, shop.open("events", shop.source), "user_id")
     spark.sql(f"delete from delta.`{shop.source}` where user_id = {GONE[0]}")
     require_gone(users, shop.open("events", shop.source), "user_id")

@@ -70,7 +70,8 @@ class RunSummary:
 
     def counts(self) -> dict[str, Any]:
         """Give what a machine wants to know of it."""
-        names = ("codebook_id", "inputs", "rows_in", "rows_out", "rows_rejected", "size_bytes")
+        counts = ("rows_in", "rows_out", "rows_rejected", "size_bytes")
+        names = ("codebook_id", "inputs", *counts, "metrics")
         return {name: getattr(self, name) for name in names}
 
 
