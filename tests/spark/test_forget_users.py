@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
+from delta_tables import texts_on_disk
 from sequence_builds import DAY, Build, events_table, sids_table
 
 from semantic_ids.errors import TableError
@@ -46,15 +46,6 @@ def _forget(shop, ids=GONE, hours=0.0, run_id="forget"):
     users = ids_to_forget(request, "user_id", "bigint")
     table = open_sequences(shop.spark, shop.table)
     return UsersToForget(shop.spark, users, table, hours).run(run_id)
-
-
-def texts_on_disk(table):
-    """Read every file under a table's folder by hand, the log and its checkpoints included."""
-    for file in sorted(Path(table).rglob("*")):
-        if file.is_file() and file.suffix == ".parquet":
-            yield file, str(pq.ParquetFile(file).read().to_pylist())
-        elif file.is_file():
-            yield file, file.read_bytes().decode("latin-1")
 
 
 def _files_that_name(table, ids):
