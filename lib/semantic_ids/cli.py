@@ -2,7 +2,11 @@
 
 import argparse
 import datetime
+import os
+import signal
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +25,7 @@ from semantic_ids.spark.session import SPARK_ERRORS, open_session, sentence_of
 __all__ = ["Plan", "run_job"]
 
 EXIT_FAILURE = 1
+_PARENT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ def _execute(
     started_at = datetime.datetime.now(datetime.UTC)
     is_ours = SparkSession.getActiveSession() is None
     spark = open_session(f"semantic-ids {speaker.job}")
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit started this process
+        threading.Thread(target=_end_with_parent, daemon=True).start()
     run_id = speaker.run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
     run = Run(run_id, speaker.job, started_at, config.model_dump(mode="json"))
     records = config.records and not dry_run
@@ -114,6 +121,14 @@ def _execute(
     ending = f" [{seconds:.0f} s, run {run_id}]" if records else ""
     speaker.summary(summary.message, ending, seconds=round(seconds, 3), **summary.counts())
     return 0
+
+
+def _end_with_parent() -> None:
+    """End when the JVM of spark-submit has ended, by a signal: nobody else would tell us."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(_PARENT_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _record(
