@@ -25,10 +25,13 @@ jobs() { find "$root/jobs" -name '[a-z]*.py' -exec basename {} .py \; | sort; }
 profile=${SPARK_PROFILE:-local} job="" offline="" print="" settings=() arguments=()
 while [ $# -gt 0 ]; do
     case "$1" in
-    --profile | --conf) [ $# -gt 1 ] || fail "$1: a value is required, got none" ;;&
-    --profile) profile=$2 && shift ;;
-    --conf)
-        case "$2" in *?=*) settings+=("$2") ;; *) fail "--conf: must be KEY=VALUE, got '$2'" ;; esac
+    --profile | --conf)
+        [ $# -gt 1 ] || fail "$1: a value is required, got none"
+        case "$1 $2" in
+        "--profile "*) profile=$2 ;;
+        "--conf "?*=*) settings+=("$2") ;;
+        *) fail "--conf: must be KEY=VALUE, got '$2'" ;;
+        esac
         shift
         ;;
     --offline) offline=yes ;;
