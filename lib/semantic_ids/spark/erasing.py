@@ -76,6 +76,7 @@ def erase_history(
     _, store = hadoop_path(spark, output.folder(spark))
     for file in sorted(gone, key=lambda f: f.version):
         store.delete(file.path, False)
+    _forget_snapshots(spark, output)
     return len(gone)
 
 
@@ -95,6 +96,13 @@ def _checkpoint(table: Any) -> None:
     snapshot = snapshot_of(table)
     none = table.sparkSession.sparkContext._jvm.scala.Option.empty()
     snapshot.deltaLog().checkpoint(snapshot, none)
+
+
+def _forget_snapshots(spark: SparkSession, output: Output) -> None:
+    """Let Delta read the log anew: what it holds in memory may rest on entries that went."""
+    delta = spark.sparkContext._jvm.org.apache.spark.sql.delta  # type: ignore[union-attr]  # py4j
+    place, _ = hadoop_path(spark, output.folder(spark))
+    delta.DeltaLog.invalidateCache(spark._jsparkSession, place)
 
 
 def _log_files(spark: SparkSession, output: Output) -> Iterator[_LogFile]:

@@ -12,6 +12,7 @@ from delta.exceptions import ConcurrentTransactionException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.session import with_settings
@@ -109,6 +110,8 @@ def rewrite_files(
     ------
     AnotherRunError
         If another run used the turn since.
+    SemanticIdsError
+        If a file is not of that version; nothing is written then.
     """
     spark = table.sparkSession
     settings = {
@@ -121,8 +124,14 @@ def rewrite_files(
         transaction = delta.begin(snapshot)
         if transaction.txnVersion(turn.key) >= turn.number:
             raise output.overtaken()
+        files = list(files_of(snapshot, paths))
+        if len(files) != len(paths):
+            raise SemanticIdsError(
+                f"{output.name}: {len(paths)} files of the version read must be in its log, "
+                f"got {len(files)}"
+            )
         changes = transaction.writeFiles(rows._jdf)
-        for file in files_of(snapshot, paths):
+        for file in files:
             changes = changes.appended(file.removeWithTimestamp(int(time.time() * 1000), True))
         try:
             delta.commit(transaction, changes, turn)

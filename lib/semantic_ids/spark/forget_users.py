@@ -12,6 +12,7 @@ from semantic_ids.spark.build_history import FORGET, KEY, LOST_TURNS, builds_sin
 from semantic_ids.spark.commits import Commit
 from semantic_ids.spark.erasing import erase_history
 from semantic_ids.spark.exchange import rewrite_files
+from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sequences import BLOB_SETTINGS, SequencesTable
 from semantic_ids.spark.session import with_settings
@@ -31,13 +32,12 @@ def ids_to_forget(source: Source, column: str, kind: str) -> DataFrame:
     TableError
         If the ids are of another type, or there is none.
     """
-    found = source.type_of(column)
-    ids = source.rows.select(F.col(column).cast(kind)).where(F.col(column).isNotNull()).distinct()
-    if (found.simpleString() == "string") != (kind == "string"):
+    found = id_type(source, column).simpleString()
+    if found != kind:
         raise TableError(
-            f"{source.name}: column {column!r} must be {kind} as in our tables, "
-            f"got {found.simpleString()}"
+            f"{source.name}: column {column!r} must be {kind} as in our tables, got {found}"
         )
+    ids = source.rows.select(F.col(column).cast(kind)).where(F.col(column).isNotNull()).distinct()
     if not ids.head(1):
         raise TableError(f"{source.name}: {source.location} must hold a {column} to forget")
     return ids
@@ -109,8 +109,9 @@ class UsersToForget:
         turn = output.turn(self.spark, KEY)
         table = output.read(self.spark)
         users = F.broadcast(self.users)
-        theirs = table.join(users, "user_id", "left_semi")
-        files = theirs.groupBy("_metadata.file_path").agg(
+        placed = table.select("user_id", "n_events", "_metadata.file_path")
+        theirs = placed.join(users, "user_id", "left_semi")
+        files = theirs.groupBy("file_path").agg(
             F.count(F.lit(1)).alias("segments"), F.sum("n_events").alias("events")
         )
         found = files.collect()
