@@ -16,8 +16,8 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import ForgetItems
+from semantic_ids.spark.deletion_requests import ids_to_forget, require_gone
 from semantic_ids.spark.forget_items import ItemsToForget
-from semantic_ids.spark.forget_users import ids_to_forget, require_gone
 from semantic_ids.spark.quantize import Outputs, id_type
 from semantic_ids.spark.sources import open_source
 

@@ -14,7 +14,8 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import ForgetUsers
-from semantic_ids.spark.forget_users import UsersToForget, ids_to_forget, require_gone
+from semantic_ids.spark.deletion_requests import ids_to_forget, require_gone
+from semantic_ids.spark.forget_users import UsersToForget
 from semantic_ids.spark.sequences import open_sequences
 from semantic_ids.spark.sources import open_source
 

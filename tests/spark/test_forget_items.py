@@ -9,8 +9,8 @@ from delta_tables import texts_on_disk
 from pyspark.sql.types import LongType
 from quantize_world import DIM, FEED, World, small_codebook
 
+from semantic_ids.spark.deletion_requests import ids_to_forget
 from semantic_ids.spark.forget_items import ItemsToForget
-from semantic_ids.spark.forget_users import ids_to_forget
 from semantic_ids.spark.item_runs import ItemRun, update_sids
 from semantic_ids.spark.quantize import Outputs, item_sids_output, rejected_items_output
 from semantic_ids.spark.sources import open_source

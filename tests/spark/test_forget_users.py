@@ -9,7 +9,8 @@ from delta_tables import texts_on_disk
 from sequence_builds import DAY, Build, events_table, sids_table
 
 from semantic_ids.errors import TableError
-from semantic_ids.spark.forget_users import UsersToForget, ids_to_forget, require_gone
+from semantic_ids.spark.deletion_requests import ids_to_forget, require_gone
+from semantic_ids.spark.forget_users import UsersToForget
 from semantic_ids.spark.sequences import open_sequences
 
 pytestmark = pytest.mark.spark

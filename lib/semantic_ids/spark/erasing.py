@@ -19,7 +19,7 @@ from semantic_ids.spark.session import with_settings
 from semantic_ids.spark.snapshots import snapshot_of
 from semantic_ids.spark.sources import quoted
 
-__all__ = ["erase_history", "restate"]
+__all__ = ["erase_history", "history_sentence"]
 
 _VACUUM = {
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
@@ -65,13 +65,13 @@ def erase_history(
         table.vacuum(retention_hours)
     first = latest_version(table) + 1
     if not retention_hours:
-        restate(spark, output, keep)
+        _restate(spark, output, keep)
     _checkpoint(output.read(spark))
     files = list(_log_files(spark, output))
     ripe = (f.version for f in files if f.is_checkpoint and f.hours >= retention_hours)
     oldest = min(first, max(ripe, default=0))
     if any(0 <= commit.version < oldest for commit in keep) and retention_hours:
-        restate(spark, output, keep)
+        _restate(spark, output, keep)
     gone = [f for f in files if f.version < oldest]
     _, store = hadoop_path(spark, output.folder(spark))
     for file in sorted(gone, key=lambda f: f.version):
@@ -80,7 +80,16 @@ def erase_history(
     return len(gone)
 
 
-def restate(spark: SparkSession, output: Output, commits: Sequence[Commit]) -> None:
+def history_sentence(n_erased: int, retention_hours: float) -> str:
+    """Say what is left of earlier versions."""
+    if retention_hours:
+        return (
+            f"earlier versions go once they are {retention_hours:g} hours old: run again after that"
+        )
+    return f"earlier versions and {n_erased:,} entries of the log erased"
+
+
+def _restate(spark: SparkSession, output: Output, commits: Sequence[Commit]) -> None:
     """Say commits again, in commits without rows; the first given becomes the newest.
 
     Where there is none, one that says nothing takes the place of the newest.

@@ -7,9 +7,8 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from semantic_ids.spark.commits import Commit, label_rejects
-from semantic_ids.spark.erasing import erase_history
+from semantic_ids.spark.erasing import erase_history, history_sentence
 from semantic_ids.spark.exchange import PLACE
-from semantic_ids.spark.forget_users import history_sentence
 from semantic_ids.spark.item_changes import count_reasons
 from semantic_ids.spark.item_runs import in_order_at_times
 from semantic_ids.spark.item_state import Moves, Result, Standing

@@ -7,57 +7,19 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from semantic_ids.errors import SemanticIdsError, TableError
+from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.build_history import FORGET, KEY, LOST_TURNS, builds_since_base
 from semantic_ids.spark.commits import Commit
-from semantic_ids.spark.erasing import erase_history
+from semantic_ids.spark.erasing import erase_history, history_sentence
 from semantic_ids.spark.exchange import rewrite_files
-from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sequences import BLOB_SETTINGS, SequencesTable
 from semantic_ids.spark.session import with_settings
 from semantic_ids.spark.snapshots import rows_of_files, snapshot_of
-from semantic_ids.spark.sources import Source
 
-__all__ = ["UsersToForget", "ids_to_forget", "require_gone"]
+__all__ = ["UsersToForget"]
 
 _TURNS = 5
-
-
-def ids_to_forget(source: Source, column: str, kind: str) -> DataFrame:
-    """Read the ids of a deletion request, each once, in the type that our tables have.
-
-    Raises
-    ------
-    TableError
-        If the ids are of another type, or there is none.
-    """
-    found = id_type(source, column).simpleString()
-    if found != kind:
-        raise TableError(
-            f"{source.name}: column {column!r} must be {kind} as in our tables, got {found}"
-        )
-    ids = source.rows.select(F.col(column).cast(kind)).where(F.col(column).isNotNull()).distinct()
-    if not ids.head(1):
-        raise TableError(f"{source.name}: {source.location} must hold a {column} to forget")
-    return ids
-
-
-def require_gone(ids: DataFrame, source: Source, column: str) -> None:
-    """Refuse ids that the source still has: the next run of a job would bring them back.
-
-    Raises
-    ------
-    TableError
-        If there is one.
-    """
-    left = source.rows.select(F.col(column).cast(ids.schema[0].dataType)).distinct()
-    n_left = left.join(F.broadcast(ids), column, "left_semi").count()
-    if n_left:
-        raise TableError(
-            f"{source.name}: {n_left:,} of those to forget are still in {source.location}; "
-            "delete them there first"
-        )
 
 
 @dataclass(frozen=True)
@@ -161,12 +123,3 @@ def _summary(rows: Mapping[str, int], n_erased: int, retention_hours: float) -> 
         rows_rejected=rows["events"],
         metrics=dict(rows),
     )
-
-
-def history_sentence(n_erased: int, retention_hours: float) -> str:
-    """Say what is left of earlier versions."""
-    if retention_hours:
-        return (
-            f"earlier versions go once they are {retention_hours:g} hours old: run again after that"
-        )
-    return f"earlier versions and {n_erased:,} entries of the log erased"
