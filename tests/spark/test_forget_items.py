@@ -67,17 +67,20 @@ def test_nothing_of_an_item_is_on_disk_and_the_next_run_reads_only_what_changed(
     assert summary.metrics == {"item_sids": 3, "rejected_items": 2, "sid_items": 3}
     assert _files_that_name(world, ids) == []
     assert _files_that_name(world, [IDS[1]])
+    world.write(_vectors([8_000_000], seed=3), n_files=1)
     said = world.run()
     assert "only changes since" in said, said
     world.check()
 
 
+@pytest.mark.every_fault
 def test_an_unchanged_source_does_not_bring_items_back(world):
     _forget(world, GONE)
     assert "nothing to do" in world.run()
     assert _files_that_name(world, GONE) == []
 
 
+@pytest.mark.every_fault
 def test_an_item_that_the_source_still_has_comes_back_once_it_changes(world):
     _forget(world, GONE)
     world.write(_vectors([8_000_000], seed=3), n_files=1)
@@ -86,6 +89,7 @@ def test_an_item_that_the_source_still_has_comes_back_once_it_changes(world):
     world.check()
 
 
+@pytest.mark.every_fault
 def test_items_that_the_run_before_found_gone_leave_the_files_too(world):
     _delete_from_source(world, GONE)
     world.run()
@@ -97,6 +101,7 @@ def test_items_that_the_run_before_found_gone_leave_the_files_too(world):
     world.check()
 
 
+@pytest.mark.every_fault
 def test_kept_items_are_forgotten_and_the_books_balance(spark, place):
     world = World(spark, place, CODEBOOK, deletions="keep")
     world.write(_vectors(IDS), properties=FEED)
@@ -112,6 +117,7 @@ def test_kept_items_are_forgotten_and_the_books_balance(spark, place):
     assert rows == (set(IDS) - set(GONE)) | {8_000_000}
 
 
+@pytest.mark.every_fault
 def test_each_codebook_s_rows_go_and_each_goes_on(world):
     outputs = world.outputs()
     run = ItemRun(
@@ -159,6 +165,7 @@ def test_rows_that_somebody_else_wrote_go_too_and_a_second_run_changes_nothing(s
     assert not Path(rejects).exists()
 
 
+@pytest.mark.every_fault
 def test_a_run_killed_between_its_commits_is_whole_after_the_next(world, monkeypatch):
     ids = [*GONE, REJECT]
     _delete_from_source(world, ids)

@@ -60,8 +60,10 @@ def erase_history(
         Entries of the log that went.
     """
     table = output.open_table(spark)
+    marked = snapshot_of(output.read(spark)).allFiles().filter("deletionVector is not null")
     with with_settings(spark, _VACUUM):
-        spark.sql(f"reorg table delta.{quoted(output.folder(spark))} apply (purge)")
+        if not marked.isEmpty():
+            spark.sql(f"reorg table delta.{quoted(output.folder(spark))} apply (purge)")
         table.vacuum(retention_hours)
     first = latest_version(table) + 1
     if not retention_hours:
