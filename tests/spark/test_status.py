@@ -17,20 +17,42 @@ pytestmark = pytest.mark.spark
 NOON = datetime.datetime(2011, 12, 9, 12, tzinfo=datetime.UTC)
 
 
-def _run(spark, runs, job, *statuses, hour=0, run_id=None):
-    run = Run(run_id or f"{job}-{hour}", job, NOON + datetime.timedelta(hours=hour), {})
-    for status in statuses:
-        summary = RunSummary(f"{job} {status}", rows_in=5 if status == "succeeded" else None)
-        record_run(spark, runs_output(runs), run=run, summary=summary, status=status)
+def _file(spark, table, *runs):
+    """File rows of (job, status, hour), as record_run does, in one commit."""
+    output = runs_output(table)
+    output.create(spark)
+    columns = dict.fromkeys(output.schema.names)
+    rows = [
+        columns
+        | {
+            "run_id": f"{job}-{hour}",
+            "job": job,
+            "status": status,
+            "started_at": NOON + datetime.timedelta(hours=hour),
+            "seconds": None if status == STARTED else 5.0,
+            "rows_in": 5 if status == "succeeded" else None,
+            "message": f"{job} {status}",
+        }
+        for job, status, hour in runs
+    ]
+    output.append(spark.createDataFrame([tuple(row.values()) for row in rows], output.schema))
 
 
 def test_the_last_run_of_each_job_has_a_line(spark, place):
     runs = place()
-    _run(spark, runs, "fit_codebook", STARTED, "succeeded")
-    _run(spark, runs, "quantize_items", STARTED, "succeeded")
-    _run(spark, runs, "quantize_items", STARTED, "failed", hour=1)
-    _run(spark, runs, "build_sequences", STARTED, "succeeded")
-    _run(spark, runs, "build_sequences", STARTED, hour=2)
+    _file(
+        spark,
+        runs,
+        ("fit_codebook", STARTED, 0),
+        ("fit_codebook", "succeeded", 0),
+        ("quantize_items", STARTED, 0),
+        ("quantize_items", "succeeded", 0),
+        ("quantize_items", STARTED, 1),
+        ("quantize_items", "failed", 1),
+        ("build_sequences", STARTED, 0),
+        ("build_sequences", "succeeded", 0),
+        ("build_sequences", STARTED, 2),
+    )
     summary = read_status(spark, Status(runs=runs))
     found = {run["job"]: run for run in summary.metrics["runs"]}
     assert [found[job]["status"] for job in sorted(found)] == [STARTED, "succeeded", "failed"]
@@ -38,7 +60,7 @@ def test_the_last_run_of_each_job_has_a_line(spark, place):
     lines = summary.message.splitlines()
     assert lines[0] == "3 jobs"
     assert "build_sequences, 2011-12-09 14:00:00 UTC, started and not ended" in lines[1]
-    assert "quantize_items, 2011-12-09 13:00:00 UTC, failed in" in lines[3]
+    assert "quantize_items, 2011-12-09 13:00:00 UTC, failed in 5 s" in lines[3]
     assert lines[3].endswith(": quantize_items failed")
 
 
@@ -51,13 +73,15 @@ def test_a_table_of_finished_runs_only_takes_started_ones(spark, place):
         constraints={"status_known": "status in ('succeeded', 'failed')"},
     )
     older.create(spark)
-    _run(spark, output.table, "fit_codebook", STARTED, "succeeded")
+    run = Run("r-1", "fit_codebook", NOON, {})
+    for status in (STARTED, "succeeded"):
+        record_run(spark, output, run=run, summary=RunSummary(status), status=status)
     assert output.read(spark).count() == 2
 
 
 def test_tables_are_counted_and_their_lag_is_said(spark, place, save):
     runs, codebooks, codebook = place(), codebooks_output(place()), small_codebook()
-    _run(spark, runs, "quantize_items", STARTED, "succeeded")
+    _file(spark, runs, ("quantize_items", "succeeded", 0))
     append_codebook(spark, codebooks, codebook=codebook, name="text", lineage={}, metrics={})
     world = World(spark, place, codebook)
     rng = np.random.default_rng(0)
