@@ -54,6 +54,7 @@ class ItemsToForget:
         """
         outputs = [output for output in self.outputs.given() if output.exists(self.spark)]
         counts = {output.name: self._count(output) for output in outputs}
+        are_ours = True
         with Scratch() as scratch:
             ids = scratch.keep(self.items)
             n_ids = ids.count()
@@ -61,11 +62,12 @@ class ItemsToForget:
                 tables = ItemTables(self.spark, self.outputs, codebook_id, run_id)
                 try:
                     standing = tables.standing()
-                except FullRunError:
-                    continue
-                self._forget(tables, standing, few(ids, n_ids), scratch)
-            for output in outputs:  # where no run of a codebook stands, the next one reads all rows
-                if self._count(output):
+                except FullRunError:  # the next run of quantize_items reads all rows anyway
+                    are_ours = False
+                else:
+                    self._forget(tables, standing, few(ids, n_ids), scratch)
+            for output in outputs:
+                if not are_ours and self._count(output):
                     table, here = output.open_table(self.spark).alias("t"), ids.alias("i")
                     table.merge(here, "t.item_id = i.item_id").whenMatchedDelete().execute()
         n_erased = sum(
