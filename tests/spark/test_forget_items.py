@@ -145,6 +145,7 @@ def test_each_codebook_s_rows_go_and_each_goes_on(world):
     assert "only changes since" in update_sids(later).message
 
 
+@pytest.mark.every_fault
 def test_rows_that_somebody_else_wrote_go_too_and_a_second_run_changes_nothing(spark, place):
     sids, rejects = place(), place()
     rows = [(i, i - IDS[0], "b" * 32) for i in IDS]
