@@ -1,5 +1,12 @@
 """Semantic IDs as arithmetic on numpy arrays: fit, encode, decode, the wire format and files."""
 
+from semantic_ids.codebook.churn import (
+    GroupChurn,
+    Moves,
+    churn_by_group,
+    moved_distances,
+    summarise_moves,
+)
 from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.collisions import (
     Collisions,
@@ -39,6 +46,8 @@ __all__ = [
     "Divergence",
     "ErrorRatio",
     "Errors",
+    "GroupChurn",
+    "Moves",
     "PairInformation",
     "Purity",
     "Recall",
@@ -48,6 +57,7 @@ __all__ = [
     "SizeClass",
     "Use",
     "bytes_to_sids",
+    "churn_by_group",
     "collisions",
     "count_symbols",
     "decode",
@@ -63,6 +73,7 @@ __all__ = [
     "load",
     "load_file",
     "measure_errors",
+    "moved_distances",
     "nearest",
     "needless_share",
     "neighbour_recall",
@@ -76,6 +87,7 @@ __all__ = [
     "save_file",
     "sids_of",
     "sids_to_bytes",
+    "summarise_moves",
     "symbol_drift",
     "tenths",
     "to_faiss",
