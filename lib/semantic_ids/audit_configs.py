@@ -8,7 +8,7 @@ from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
 from semantic_ids.report import Format
 
-__all__ = ["AuditFootprint", "AuditQuality", "ReportSection"]
+__all__ = ["AuditChurn", "AuditFootprint", "AuditQuality", "ReportSection"]
 
 
 class ReportSection(Section):
@@ -63,30 +63,26 @@ class AuditFootprint(_Reporting):
         return self
 
 
-class AuditQuality(_Reporting):
-    """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
+class _Sampling(_Reporting):
+    """An audit of a codebook's SIDs that draws items, and calls them as people do."""
 
-    embeddings: Table = Field(description="item_id and the codebook's collection")
     item_sids: Table = Field(description="what quantize_items wrote")
     codebooks: Table = Field(description="the table that holds the codebook")
     codebook: str = Field(description="a codebook_id, or a name", min_length=1)
     releases: Table | None = Field(
         None, description="what a name means; default: the newest codebook of that name"
     )
-    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
-    labels: Table | None = Field(
-        None, description="item_id, the label and the categories; default: embeddings"
-    )
     label: str | None = Field(None, description="the column that names an item to people")
-    categories: list[str] = Field(default=[], description="columns that SIDs should separate")
+    categories: list[str] = Field(
+        default=[], description="columns whose values items are gathered by"
+    )
     sample_items: int = Field(
         20_000,
         ge=2,
         le=200_000,
-        description="items drawn for what needs their embeddings; the driver holds these",
+        description="items drawn for what needs more than SIDs; the driver holds these",
     )
     queries: int = Field(1_000, gt=0, description="items of the sample asked for neighbours")
-    report: ReportSection = ReportSection(folder="quality")
 
     @field_validator("categories")
     @classmethod
@@ -94,3 +90,51 @@ class AuditQuality(_Reporting):
         if len(set(columns)) != len(columns):
             raise ValueError(f"columns must differ, got {columns}")
         return columns
+
+
+class AuditQuality(_Sampling):
+    """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
+
+    embeddings: Table = Field(description="item_id and the codebook's collection")
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    labels: Table | None = Field(
+        None, description="item_id, the label and the categories; default: embeddings"
+    )
+    report: ReportSection = ReportSection(folder="quality")
+
+
+class AuditChurn(_Sampling):
+    """Say what moved between two codebooks, or two versions of item_sids, and in the sequences."""
+
+    before: str | int = Field(
+        description="what to compare with: another codebook, by codebook_id or name, or the number "
+        "of a Delta version of item_sids"
+    )
+    labels: Table | None = Field(None, description="item_id, the label and the categories")
+    sequences: Table | None = Field(None, description="the table of segments")
+    sequences_before: Table | int | None = Field(
+        None,
+        description="the segments to compare with: another table, or the number of a Delta version "
+        "of sequences",
+    )
+    report: ReportSection = ReportSection(folder="churn")
+
+    @field_validator("before", "sequences_before", mode="before")
+    @classmethod
+    def _name_or_version(cls, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValueError(f"must be a name or the number of a version, got {value!r}")
+        if value == "" or (isinstance(value, int) and value < 0):
+            raise ValueError(f"must be a name or a number of at least 0, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _what_needs_another(self) -> "AuditChurn":
+        if (self.label or self.categories) and not self.labels:
+            raise ValueError("labels: a value is required where label or categories are given")
+        if (self.sequences is None) != (self.sequences_before is None):
+            given, other = "sequences", "sequences_before"
+            if self.sequences is None:
+                given, other = other, given
+            raise ValueError(f"{other}: a value is required where {given} is given")
+        return self

@@ -16,7 +16,7 @@ from semantic_ids.spark.quality_inputs import QualityInputs, is_numeric
 from semantic_ids.spark.sources import Source
 from semantic_ids.spark.vectors import ParsedVectors, parse_vectors
 
-__all__ = ["MEMBERS", "Drawn", "draw_items"]
+__all__ = ["MEMBERS", "Drawn", "bound_of", "draw_items", "look_up"]
 
 MEMBERS = 100
 """Items of one SID that are looked at, at most."""
@@ -88,8 +88,8 @@ def draw_items(
     of_embeddings = {_VECTOR: inputs.collection}
     if inputs.labels is inputs.embeddings:
         of_embeddings, wanted = of_embeddings | wanted, {}
-    found = _look_up(inputs.embeddings, items["item_id"], of_embeddings)
-    beside = _look_up(inputs.labels, items["item_id"], wanted) if wanted else found
+    found = look_up(inputs.embeddings, items["item_id"], of_embeddings)
+    beside = look_up(inputs.labels, items["item_id"], wanted) if wanted else found
     parsed = _parse(inputs, found, items["item_id"], n_sample, binary_dtype)
     is_known = found["is_known"].to_numpy()
     return Drawn(
@@ -112,9 +112,9 @@ def _draw(inputs: QualityInputs, counts: SidCounts, size: int) -> tuple[pa.Table
     rows = inputs.sids().withColumn("place", place)
     groups = dict(counts.largest + counts.drawn)
     schema = "sid bigint, bound bigint"
-    shared = [(sid, _bound(2 * MEMBERS, n_items)) for sid, n_items in groups.items()]
+    shared = [(sid, bound_of(2 * MEMBERS, n_items)) for sid, n_items in groups.items()]
     bounds = F.broadcast(inputs.item_sids.rows.sparkSession.createDataFrame(shared, schema))
-    cut = _bound(size + 8 * int(size**0.5) + 8, counts.n_items)
+    cut = bound_of(size + 8 * int(size**0.5) + 8, counts.n_items)
     near = (F.col("place") <= cut) | (F.col("place") <= F.col("bound"))
     drawn = rows.join(bounds, "sid", "left").where(near).select("item_id", "sid", "place")
     table = drawn.toArrow().sort_by([("place", "ascending"), ("item_id", "ascending")])
@@ -124,14 +124,14 @@ def _draw(inputs: QualityInputs, counts: SidCounts, size: int) -> tuple[pa.Table
     return pa.concat_tables([table.slice(0, n_sample), of_groups]), n_sample
 
 
-def _bound(n_wanted: int, n_all: int) -> int:
+def bound_of(n_wanted: int, n_all: int) -> int:
     """Give the hash below which about so many of all lie; the highest where all are wanted."""
     if n_wanted >= n_all:
         return _HIGHEST
     return _LOWEST + 2**64 * n_wanted // n_all
 
 
-def _look_up(source: Source, item_ids: pa.ChunkedArray, columns: dict[str, str]) -> pa.Table:
+def look_up(source: Source, item_ids: pa.ChunkedArray, columns: dict[str, str]) -> pa.Table:
     """Read columns of some items under our names, a row for each item in order.
 
     Returns

@@ -1,5 +1,6 @@
 """The tables of a quality audit: opened, and their columns checked."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, SparkSession
@@ -23,7 +24,7 @@ from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source, open_source
 from semantic_ids.spark.vectors import require_embedding
 
-__all__ = ["QualityInputs", "is_numeric", "open_inputs"]
+__all__ = ["QualityInputs", "is_numeric", "open_inputs", "require_ids", "require_labels"]
 
 _NAMES = (StringType, NumericType, BooleanType, DateType, TimestampType, TimestampNTZType)
 
@@ -88,15 +89,25 @@ def open_inputs(spark: SparkSession, config: AuditQuality) -> QualityInputs:
     item_sids.require("codebook_id", [StringType], "string")
     require_embedding(embeddings, inputs.collection)
     for source in (embeddings, labels):
-        found = id_type(source, "item_id")
-        if found != inputs.item_id:
-            raise TableError(
-                f"{source.name}: item_id must be {inputs.item_id.simpleString()} as in "
-                f"{item_sids.location}, got {found.simpleString()}"
-            )
-    for column in (*([config.label] if config.label else []), *config.categories):
-        labels.require(column, _NAMES, "text, a number, a boolean, a date or a time")
+        require_ids(source, item_sids)
+    require_labels(labels, config.label, config.categories)
     return inputs
+
+
+def require_ids(source: Source, item_sids: Source) -> None:
+    """Refuse a table whose item_id is of another type than that of item_sids."""
+    found, wanted = id_type(source, "item_id"), id_type(item_sids, "item_id")
+    if found != wanted:
+        raise TableError(
+            f"{source.name}: item_id must be {wanted.simpleString()} as in "
+            f"{item_sids.location}, got {found.simpleString()}"
+        )
+
+
+def require_labels(labels: Source, label: str | None, categories: Sequence[str]) -> None:
+    """Refuse a column that cannot be shown to people."""
+    for column in (*([label] if label else []), *categories):
+        labels.require(column, _NAMES, "text, a number, a boolean, a date or a time")
 
 
 def is_numeric(source: Source, column: str) -> bool:
