@@ -6,7 +6,7 @@ Per set and size: the share of an item's ten nearest by decoded SID that are kep
 another seed, by one fitted on the other half of the items, and by one of another collection; the
 distance that items move between the halves' codebooks, in radii; and the share of SIDs that move
 under one codebook when its embeddings are rounded to float16. The rules of audit_churn rest on
-these. All items are encoded. Prints Markdown, writes JSON.
+these. All items that have each collection are encoded. Prints Markdown, writes JSON.
 """
 
 import argparse
@@ -40,6 +40,8 @@ def main() -> None:
     for name, columns in SETS.items():
         table = pq.read_table(options.data / name / "items.parquet", columns=list(columns))
         arrays = [np.stack(table[column].to_numpy()).astype(np.float32) for column in columns]
+        known = np.all([array.any(axis=1) for array in arrays], axis=0)  # a zero row is missing
+        arrays = [array[known] for array in arrays]
         for bits in options.bits:
             result = {"set": name, "bits": bits, **measure(arrays, bits)}
             results.append(result)

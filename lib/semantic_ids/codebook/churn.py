@@ -88,7 +88,7 @@ def moved_distances(before: npt.ArrayLike, after: npt.ArrayLike) -> FloatArray64
         square += float(np.square(rows - middle).sum())
     if not np.ptp(x, axis=0).any():  # rounding of the mean gives equal rows a tiny radius
         return None
-    return distances / np.sqrt(square / len(x))
+    return np.asarray(distances / np.sqrt(square / len(x)))
 
 
 def summarise_moves(distances: npt.ArrayLike) -> Moves | None:

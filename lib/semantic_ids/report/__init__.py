@@ -1,5 +1,15 @@
 """Measured values in, pages out: HTML, Markdown and JSON. Pure: no Spark, no files written."""
 
+from semantic_ids.report.churn import (
+    CategoryChurn,
+    Churn,
+    Compared,
+    Counts,
+    MovedItem,
+    SideShown,
+    UserChurn,
+)
+from semantic_ids.report.churn_page import churn_headline, churn_page
 from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, TableSize, headline
 from semantic_ids.report.footprint_json import to_json
 from semantic_ids.report.footprint_markdown import to_markdown
@@ -30,26 +40,35 @@ from semantic_ids.report.quality_page import quality_headline, quality_page
 __all__ = [
     "Arm",
     "ByteUse",
+    "CategoryChurn",
     "CategoryPurity",
     "Chart",
+    "Churn",
     "Column",
+    "Compared",
     "Comparison",
+    "Counts",
     "DigitUse",
     "Drift",
     "Finding",
     "Footprint",
     "Format",
     "Kind",
+    "MovedItem",
     "Page",
     "Quality",
     "Sample",
     "Section",
     "SharedSid",
     "Shown",
+    "SideShown",
     "Table",
     "TableSize",
+    "UserChurn",
     "Value",
     "Word",
+    "churn_headline",
+    "churn_page",
     "file_name",
     "headline",
     "quality_headline",

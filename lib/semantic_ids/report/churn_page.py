@@ -1,7 +1,7 @@
 """A churn audit as a page."""
 
-from semantic_ids.report.churn import Churn, Compared, Counts, SideShown
-from semantic_ids.report.churn_counts import count_sections
+from semantic_ids.report.churn import Churn, Counts, SideShown
+from semantic_ids.report.churn_counts import event_sections, item_sections
 from semantic_ids.report.churn_rules import churn_findings
 from semantic_ids.report.churn_sample import sample_sections
 from semantic_ids.report.page import Page
@@ -22,12 +22,8 @@ def churn_page(churn: Churn) -> Page:
         job="audit_churn",
         title=title,
         headline=f"{churn_headline(churn)}.",
-        facts=_facts(compared),
-        sections=(
-            *count_sections("items", churn.items, churn.users),
-            *sample_sections(churn),
-            *(count_sections("events", churn.events, churn.users) if churn.events else ()),
-        ),
+        facts=_facts(churn),
+        sections=(*item_sections(churn), *sample_sections(churn), *event_sections(churn)),
         findings=churn_findings(churn),
         not_measured=churn.not_measured,
     )
@@ -35,16 +31,71 @@ def churn_page(churn: Churn) -> Page:
 
 def churn_headline(churn: Churn) -> str:
     """Say in one sentence, without its full stop, what moved."""
-    items, parts = churn.items, []
+    items, said = churn.items, ""
     if items.moved_share is not None:
-        parts.append(f"{percent(items.moved_share)} of {_items(items.n_both)} have another SID")
-    if not churn.compared.is_one_codebook and churn.recall:
-        parts.append(
-            f"items keep {percent(churn.recall.mean)} of their {churn.recall.k} nearest neighbours"
+        said = f"{percent(items.moved_share)} of {_count(items.n_both, 'item')} moved; "
+    elif churn.recall:
+        said = (
+            f"Items keep {percent(churn.recall.mean)} of their {churn.recall.k} nearest neighbours"
         )
-    if not churn.compared.is_one_codebook and churn.moves:
-        parts.append(f"move by {churn.moves.mean:.2f} radii of the catalogue on average")
-    said = " and ".join(parts)
-    new_and_gone = f"{_are(items.n_new)} new and {_are(items.n_gone)} gone"
-    events = f"; {_events(churn.events)}" if churn.events else ""
-    return f"{said}{'; ' if said else ''}{new_and_gone}{events}"
+        if churn.moves:
+            said += f" and move by {churn.moves.mean:.2f} radii on average"
+        said += "; "
+    said += _new_and_gone(items, "item")
+    if churn.events:
+        said += "; "
+        if churn.events.moved_share is not None:
+            said += f"{percent(churn.events.moved_share)} of the events moved, "
+        said += _new_and_gone(churn.events, "event")
+    return said
+
+
+def _new_and_gone(counts: Counts, noun: str) -> str:
+    return f"{_count(counts.n_new, noun)} new, {counts.n_gone:,} gone"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n:,} {noun}{'' if n == 1 else 's'}"
+
+
+def _facts(churn: Churn) -> tuple[tuple[str, str], ...]:
+    compared, items = churn.compared, churn.items
+    if compared.is_one_codebook:
+        sides = [
+            ("Codebook", _codebook(compared.after)),
+            ("Before", f"item_sids at {compared.before.version}"),
+            ("After", f"item_sids at {compared.after.version}"),
+        ]
+    else:
+        sides = [("Before", _codebook(compared.before)), ("After", _codebook(compared.after))]
+    return (
+        *sides,
+        (
+            "Items",
+            f"{items.n_before:,} before and {items.n_after:,} after, all compared by item_id",
+        ),
+        *_of_events(churn.events),
+        (
+            "Sample",
+            f"{compared.n_sample:,} of the {items.n_both:,} items on both sides, drawn by hash of "
+            "item_id, for distances, neighbours and categories",
+        ),
+        *compared.tables,
+        ("Run", f"{compared.run_id}, {compared.measured_at} UTC"),
+    )
+
+
+def _codebook(side: SideShown) -> str:
+    return f"{side.name} ({side.codebook_id}): {side.stages}"
+
+
+def _of_events(events: Counts | None) -> tuple[tuple[str, str], ...]:
+    if events is None:
+        return ()
+    return (
+        (
+            "Events",
+            f"{events.n_before:,} before and {events.n_after:,} after, all compared by user and "
+            "time",
+        ),
+    )

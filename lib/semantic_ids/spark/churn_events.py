@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from semantic_ids.codebook import bytes_to_sids
@@ -61,7 +61,7 @@ def count_events(inputs: ChurnInputs) -> tuple[Counts, UserChurn]:
     if inputs.is_one_codebook:
         n_moved = found["n_moved"]
         first_bytes = tuple(found[f"byte_{j}"] for j in range(width))
-    numbers = (found[name] for name in _COLUMNS[:3])
+    numbers = (found["n_before"], found["n_after"], found["n_both"])
     names = ("users_before", "users_after", "users_both", "users_touched")
     return Counts(*numbers, n_moved, first_bytes), UserChurn(*(found[name] for name in names))
 
@@ -116,7 +116,7 @@ def _events(side: Side, *, is_after: bool, with_sids: bool) -> DataFrame:
 
 
 def events_of(segments: pa.RecordBatch, width: int, *, with_sids: bool) -> pa.RecordBatch:
-    """Give the events of segments, a row each: user_id, us, and sid, or 0 where it is not asked for.
+    """Give the events of segments, a row each: user_id, us, and sid, or 0 without SIDs.
 
     Raises
     ------
@@ -128,7 +128,9 @@ def events_of(segments: pa.RecordBatch, width: int, *, with_sids: bool) -> pa.Re
     blobs = unpack_segments(table, n_events, {})
     times, found = blobs["timestamps"], blobs["sids"].dtype.itemsize
     if found != width:
-        raise InputError(f"sequences: a SID must have the {width} bytes of its codebook, got {found}")
+        raise InputError(
+            f"sequences: a SID must have the {width} bytes of its codebook, got {found}"
+        )
     sids = np.zeros(len(times), np.int64)
     if with_sids:
         bytes_to_sids(blobs["sids"].view(np.uint8).reshape(-1, width), width, out=sids)

@@ -1,5 +1,8 @@
-"""The tables of a churn audit: both sides opened, each at its version, and their columns checked."""
+"""The tables of a churn audit: both sides opened, each at its version, their columns checked."""
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from pyspark.sql import DataFrame, SparkSession
@@ -15,7 +18,9 @@ from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.sources import Source, open_source
 
-__all__ = ["ChurnInputs", "Side", "open_churn"]
+__all__ = ["ChurnInputs", "Side", "files_there", "open_churn"]
+
+_NO_FILE = re.compile(r"FILE_NOT_EXIST|FileNotFoundException|DELTA_FILE_NOT_FOUND")
 
 
 @dataclass(frozen=True)
@@ -117,6 +122,27 @@ def open_churn(spark: SparkSession, config: AuditChurn) -> ChurnInputs:
             "item_sids compares one codebook over time"
         )
     return ChurnInputs(Side(other, item_sids, sequences_before), after, labels)
+
+
+@contextmanager
+def files_there(inputs: ChurnInputs) -> Iterator[None]:
+    """Say in a sentence that files of an earlier version are gone, as VACUUM leaves it.
+
+    Raises
+    ------
+    TableError
+        If Spark finds a file gone that it was to read.
+    """
+    try:
+        yield
+    except SPARK_ERRORS as error:
+        if not _NO_FILE.search(str(error)):
+            raise
+        versions = " or ".join(source.label for _, source in inputs.given())
+        raise TableError(
+            f"before: files of {versions} are gone, as VACUUM removes those of earlier versions: "
+            "compare with a newer one"
+        ) from None
 
 
 def _open_before(spark: SparkSession, config: AuditChurn, codebook: str) -> FiledCodebook:

@@ -16,7 +16,7 @@ from semantic_ids.spark.quality_new import find_new_items
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
 
-__all__ = ["audit_quality"]
+__all__ = ["audit_quality", "stages_of"]
 
 log = logging.getLogger("semantic_ids")
 
@@ -55,7 +55,7 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
     return Shown(
         codebook_id=codebook.codebook_id,
         name=inputs.filed.name,
-        stages=_stages(codebook),
+        stages=stages_of(codebook),
         collection=inputs.collection,
         tables=tuple((source.name, source.label) for source in inputs.given()),
         run_id=run_id,
@@ -66,7 +66,7 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
     )
 
 
-def _stages(codebook: Codebook) -> str:
+def stages_of(codebook: Codebook) -> str:
     """Write stages as a configuration does, those that repeat once: `5 x centroids: 256`."""
     stages = [str(stage.to_dict()).strip("{}").replace("'", "") for stage in codebook.spec.stages]
     runs = ((stage, len(list(same))) for stage, same in groupby(stages))
