@@ -1,5 +1,6 @@
 """Pages that a browser must open: each audit adds one to PAGES, and the tests take them all."""
 
+from churn_values import hostile_churn_page
 from quality_values import hostile_quality_page
 
 from semantic_ids.report import Chart, Column, Finding, Page, Section, Table
@@ -214,4 +215,9 @@ def quality() -> Page:
     return hostile_quality_page(tuple(HOSTILE.values()))
 
 
-PAGES = {"hostile": hostile_page, "plain": plain_page, "quality": quality}
+def churn() -> Page:
+    """Give the page of audit_churn, its names, titles and categories hostile."""
+    return hostile_churn_page(tuple(HOSTILE.values()))
+
+
+PAGES = {"churn": churn, "hostile": hostile_page, "plain": plain_page, "quality": quality}
