@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_ids.audit_configs import AuditFootprint, AuditQuality
+from semantic_ids.audit_configs import AuditChurn, AuditFootprint, AuditQuality
 from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
@@ -22,6 +22,7 @@ from semantic_ids.job_configs import (
 )
 
 JOBS = {
+    "audit_churn": AuditChurn,
     "audit_footprint": AuditFootprint,
     "audit_quality": AuditQuality,
     "build_sequences": BuildSequences,
@@ -379,6 +380,42 @@ def test_an_audit_needs_something_to_measure():
 def test_an_audit_of_embeddings_needs_their_collection():
     said = refused(AuditFootprint, None, "sequences=a/s", "embeddings=a/e")
     assert said == "collection: a value is required where embeddings is given"
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "before: a value is required, got none"),
+        ({"before": -1}, "before: must be a name or a number of at least 0, got -1"),
+        ({"before": ""}, "before: must be a name or a number of at least 0, got ''"),
+        ({"before": True}, "before: must be a name or the number of a version, got True"),
+        ({"before": 1.5}, "before: must be a name or the number of a version, got 1.5"),
+        (
+            {"before": 0, "sequences": "a/s"},
+            "sequences_before: a value is required where sequences is given",
+        ),
+        (
+            {"before": 0, "sequences_before": 3},
+            "sequences: a value is required where sequences_before is given",
+        ),
+        (
+            {"before": 0, "categories": ["colour"]},
+            "labels: a value is required where label or categories are given",
+        ),
+    ],
+)
+def test_a_churn_audit_needs_two_sides_and_where_labels_are(file, given, sentence):
+    tables = {"item_sids": "a/i", "codebooks": "a/c", "codebook": "shop"}
+    assert refused(AuditChurn, file(tables | given)) == sentence
+
+
+def test_a_churn_audit_compares_with_a_number_or_a_name(file):
+    tables = {"item_sids": "a/i", "codebooks": "a/c", "codebook": "shop", "sequences": "a/s"}
+    path = file(tables | {"before": 3, "sequences_before": 4})
+    config = load_config(AuditChurn, path)
+    assert (config.before, config.sequences_before) == (3, 4)
+    config = load_config(AuditChurn, path, ["before=shop_2", "sequences_before=a/old"])
+    assert (config.before, config.sequences_before) == ("shop_2", "a/old")
 
 
 def test_every_refusal_is_a_value_error_and_ends_a_job_with_exit_code_2(file):

@@ -11,7 +11,7 @@ __all__ = ["churn_findings"]
 # docs/audits/churn.md says what these rest on
 MOVED = (0.05, 0.25)
 GONE = (0.01, 0.10)
-NEIGHBOURS = (0.25, 0.10)
+NEIGHBOURS = (0.30, 0.15)
 
 
 def churn_findings(churn: Churn) -> tuple[Finding, ...]:

@@ -103,7 +103,7 @@ def open_churn(spark: SparkSession, config: AuditChurn) -> ChurnInputs:
     item_sids = open_source(spark, "item_sids", config.item_sids)
     item_sids.require("sid", [LongType], "bigint")
     item_sids.require("codebook_id", [StringType], "string")
-    sequences, sequences_before = _open_sequences(spark, config)
+    sequences_before, sequences = _open_sequences(spark, config)
     after = Side(filed, item_sids, sequences)
     labels = None
     if config.labels:
