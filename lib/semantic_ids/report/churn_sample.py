@@ -44,6 +44,7 @@ def _distances(moves: Moves, of_moved: Moves | None) -> Section:
         Table(tuple(columns), tuple(rows)),
         Chart("line", "share_of_items", tuple(lines), "distance, radii"),
         (
+            "A row says how far that share of the items moved at most, least first.",
             *notes,
             "The radius is the root of the mean squared distance of the decoded items before from "
             "their mean.",
@@ -129,17 +130,17 @@ def _farthest(farthest: tuple[MovedItem, ...]) -> Section:
     columns = (
         *([Column("title", "item")] if has_titles else []),
         Column("item_id", "item_id"),
+        Column("distance", "distance, radii", "number"),
         Column("before", "SID before"),
         Column("after", "SID after"),
-        Column("distance", "distance, radii", "number"),
     )
     rows = tuple(
         (
             *([item.title] if has_titles else []),
             item.item_id,
+            item.distance,
             item.before,
             item.after,
-            item.distance,
         )
         for item in farthest
     )
