@@ -102,10 +102,13 @@ def write_sequences(spark, folder, before, after, second, codebooks):
     events = np.column_stack(
         [rng.integers(0, 60, n), rng.integers(0, 12, n), rng.integers(0, N, n)]
     )
+    is_calm = (events[:, 0] >= 50) & (events[:, 0] < 57)  # users whose history stays
+    events[is_calm, 2] = 100 + events[is_calm, 2] % 150
     events = events[np.lexsort(events.T[::-1])]
+    is_calm = (events[:, 0] >= 50) & (events[:, 0] < 57)
     is_gone, is_new = rng.random(n) < 0.03, rng.random(n) < 0.05
     is_new |= events[:, 0] >= 57  # users who come
-    is_gone &= ~is_new
+    is_gone, is_new = is_gone & ~is_new & ~is_calm, is_new & ~is_calm
     sides = {"before": events[~is_new], "after": events[~is_gone]}
     of_text, of_second = codebooks["text"], codebooks["text_2"]
     old = segments_of(sides["before"], before, of_text, max_events=3)
@@ -478,7 +481,7 @@ def test_sids_that_the_codebook_never_assigns_are_refused(spark, catalogue, tmp_
     assert not (tmp_path / "report").exists()
 
 
-def test_a_version_whose_files_or_log_are_gone_is_refused(spark, catalogue, tmp_path):
+def test_a_version_whose_files_are_gone_is_refused(spark, catalogue, tmp_path):
     few = catalogue({"a": 5}, {"a": 6})
     config = configured(few, tmp_path / "report")
     inputs = open_churn(spark, config)
