@@ -245,7 +245,8 @@ def test_categories_are_counted_and_those_that_moved_most_come_first(versions, s
     of_shelf = [moved[item] for item in both if item in shelf]
     assert rows[0]["n_items"] == len(of_shelf)
     assert rows[0]["moved"] == pytest.approx(np.mean(of_shelf))
-    assert rows[0]["low"] < rows[0]["moved"] < rows[0]["high"]
+    assert rows[0]["low"] < rows[0]["moved"] <= rows[0]["high"]
+    assert rows[1]["low"] <= rows[1]["moved"] < rows[1]["high"]
     numbers = versions[2]["category_2"]
     assert len(numbers["rows"]) == 10
     assert sum(row["n_items"] for row in numbers["rows"]) == len(both)
@@ -486,7 +487,7 @@ def test_a_version_whose_files_are_gone_is_refused(spark, catalogue, tmp_path):
     config = configured(few, tmp_path / "report")
     inputs = open_churn(spark, config)
     (file,) = inputs.before.item_sids.rows.inputFiles()
-    Path(file.removeprefix("file://")).unlink()
+    (tmp_path / "item_sids" / Path(file).name).unlink()
     with pytest.raises(TableError, match=r"before: files of .*@delta:0 are gone, as VACUUM"):
         audit_churn(config, open_churn(spark, config), "run-1")
     assert not (tmp_path / "report").exists()
