@@ -101,7 +101,8 @@ def wilson(shares: FloatArray64) -> tuple[float, float]:
     half = (
         Z_95 * math.sqrt(p * (1 - p) / trials + Z_95**2 / (4 * trials**2)) / (1 + Z_95**2 / trials)
     )
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # at 0 and 1 the ends meet only but for rounding
+    return (max(0.0, middle - half) if p > 0 else 0.0), (min(1.0, middle + half) if p < 1 else 1.0)
 
 
 class _Distances:

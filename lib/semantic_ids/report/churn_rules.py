@@ -16,7 +16,7 @@ NEIGHBOURS = (0.30, 0.15)
 
 def churn_findings(churn: Churn) -> tuple[Finding, ...]:
     """Give a finding for each rule whose value was measured."""
-    found = [*_counts("items", churn.items), *_neighbours(churn)]
+    found = [*_neighbours(churn), *_counts("items", churn.items)]
     if churn.events:
         found += _counts("events", churn.events)
     return tuple(found)

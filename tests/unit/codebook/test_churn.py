@@ -77,6 +77,14 @@ def test_the_interval_of_a_group_is_wilsons():
     assert group.mean_distance is None
 
 
+@pytest.mark.parametrize("n_items", [11, 69, 138, 471])
+def test_the_interval_of_a_group_ends_at_none_and_at_all(n_items):
+    (none,) = churn_by_group(np.zeros(n_items, int), moved=np.zeros(n_items, bool))
+    (all_,) = churn_by_group(np.zeros(n_items, int), moved=np.ones(n_items, bool))
+    assert (none.low, all_.high) == (0, 1)
+    assert none.high == pytest.approx(1 - all_.low)
+
+
 def test_groups_whose_sids_do_not_compare_are_ordered_by_distance():
     groups = np.repeat([0, 1], 10)
     found = churn_by_group(groups, distances=groups.astype(float))
