@@ -1,8 +1,16 @@
 """Measured values in, pages out: HTML, Markdown and JSON. Pure: no Spark, no files written."""
 
-from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, TableSize, headline
-from semantic_ids.report.footprint_json import to_json
-from semantic_ids.report.footprint_markdown import to_markdown
+from semantic_ids.report.footprint import (
+    Arm,
+    Comparison,
+    Footprint,
+    NeArm,
+    NeRun,
+    Sample,
+    Serving,
+)
+from semantic_ids.report.footprint_growth import History, Moment
+from semantic_ids.report.footprint_page import footprint_headline, footprint_page
 from semantic_ids.report.formats import Format, file_name, render
 from semantic_ids.report.page import (
     Chart,
@@ -26,6 +34,7 @@ from semantic_ids.report.quality import (
     Shown,
 )
 from semantic_ids.report.quality_page import quality_headline, quality_page
+from semantic_ids.report.table_size import Part, TableSize
 
 __all__ = [
     "Arm",
@@ -39,11 +48,17 @@ __all__ = [
     "Finding",
     "Footprint",
     "Format",
+    "History",
     "Kind",
+    "Moment",
+    "NeArm",
+    "NeRun",
     "Page",
+    "Part",
     "Quality",
     "Sample",
     "Section",
+    "Serving",
     "SharedSid",
     "Shown",
     "Table",
@@ -51,11 +66,10 @@ __all__ = [
     "Value",
     "Word",
     "file_name",
-    "headline",
+    "footprint_headline",
+    "footprint_page",
     "quality_headline",
     "quality_page",
     "render",
-    "to_json",
-    "to_markdown",
     "worst",
 ]

@@ -3,24 +3,34 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from semantic_ids.codebook import bytes_to_sids
+from semantic_ids.codebook import bytes_to_sids, ratio_half_width
 from semantic_ids.report import Arm, Comparison
-from semantic_ids.spark.footprint_sample import ByteArray, EventSample, Int64Array, Items
+from semantic_ids.spark.footprint_sample import (
+    ByteArray,
+    EventSample,
+    Int64Array,
+    Items,
+    groups_of,
+)
+from semantic_ids.spark.footprint_ways import (
+    WAYS,
+    Values,
+    Way,
+    is_scalar,
+    ways_of,
+    ways_of_items,
+)
 
 __all__ = [
     "ARM_FILES",
     "SETTINGS",
     "distribution",
-    "fits_float16",
-    "prefix_ids",
     "write_event_arms",
     "write_item_arms",
     "write_timestamps",
@@ -31,44 +41,16 @@ SETTINGS = (
     "at most 128 MiB of raw values"
 )
 FOLDER = "comparison"
-ARM_FILES = tuple(
-    f"{FOLDER}/{unit}_{name}.parquet"
-    for unit in ("events", "items")
-    for name in ("sids", "ngrams", "item_ids", "float16", "float32", "timestamps")
+ARM_FILES = (
+    *(f"{FOLDER}/{unit}_{name}.parquet" for unit in ("events", "items") for name in WAYS),
+    f"{FOLDER}/events_timestamps.parquet",
 )
 """Every file that some run writes."""
 
 _GROUP_BYTES = 128 * 2**20
-_N_PREFIXES = 3
+_N_PARTS = 20
 
-Values: TypeAlias = npt.NDArray[Any] | pa.Array
-"""Shape (n, k): packed into binaries, k values each. Otherwise n scalars."""
-
-
-@dataclass(frozen=True)
-class _Way:
-    """One way to store units: what it is called, and its columns for a slice of the units."""
-
-    name: str
-    title: str
-    detail: str
-    raw_bytes: int
-    columns: Callable[[slice], dict[str, Values]]
-
-
-def prefix_ids(symbols: ByteArray) -> list[Int64Array]:
-    """Give the ids of the prefixes of 1, 2 and 3 bytes, or of all bytes where there are fewer.
-
-    Parameters
-    ----------
-    symbols : ndarray of shape (n, width), uint8
-
-    Returns
-    -------
-    list of 3 ndarrays of shape (n,), int64
-    """
-    lengths = [min(n, symbols.shape[1]) for n in range(1, _N_PREFIXES + 1)]
-    return [bytes_to_sids(np.ascontiguousarray(symbols[:, :n]), n) for n in lengths]
+Tables: TypeAlias = Iterator[pa.Table]
 
 
 def distribution(symbols: ByteArray) -> tuple[int, float]:
@@ -89,131 +71,141 @@ def distribution(symbols: ByteArray) -> tuple[int, float]:
     return len(counts), float(abs(shares @ np.log2(shares))) / 8
 
 
-def fits_float16(vectors: npt.NDArray[np.float32]) -> bool:
-    """Say whether float16 holds all values without loss."""
-    with np.errstate(over="ignore"):
-        return bool((vectors.astype(np.float16) == vectors).all())
+@dataclass(frozen=True)
+class _Units:
+    """The events or items to write.
+
+    Parameters
+    ----------
+    name : str
+        events or items, as in the names of files.
+    whole : ndarray of int64
+        What `tables` takes: bounds of rows of events, or items by place.
+    parts : list of ndarray of int64
+        The same cut into random parts.
+    counts : list of int
+        The units in each.
+    sampled : float
+        The share of all events or items that the whole is, in (0, 1].
+    tables : callable
+        Gives the Parquet rows of some of it, a table for each row group.
+    """
+
+    name: str
+    whole: Int64Array
+    parts: list[Int64Array]
+    counts: list[int]
+    sampled: float
+    tables: Callable[[Way, Int64Array], Tables]
 
 
-def write_event_arms(sample: EventSample, folder: Path) -> Comparison:
-    """Write one file for each way to store the events; ours first."""
-    ways = _ways(sample.symbols, sample.symbols, sample.items, sample.places)
-    n_events = len(sample.symbols)
-    arms = [_write(folder, "events", way, _event_tables(sample, way)) for way in ways]
-    return Comparison("event", n_events, tuple(arms))
+def write_event_arms(sample: EventSample, folder: Path, *, sampled: float) -> Comparison:
+    """Write one file for each way to store the events; ours first.
+
+    `sampled` is the share of all events that these are, in (0, 1].
+    """
+    units = _events(sample, sampled)
+    arms = tuple(_write(folder, way, units) for way in ways_of(sample))
+    return Comparison("event", len(sample.symbols), arms)
 
 
-def write_item_arms(items: Items, folder: Path) -> Comparison:
-    """Write one file for each way to store the items; ours first."""
-    sids = bytes_to_sids(items.symbols, items.symbols.shape[1])
-    n_items = len(sids)
-    ways = _ways(items.symbols, sids, items, np.arange(n_items))
-    arms = [_write(folder, "items", way, _item_tables(n_items, way)) for way in ways]
-    return Comparison("item", n_items, tuple(arms))
-
-
-def write_timestamps(sample: EventSample, folder: Path) -> Arm:
+def write_timestamps(sample: EventSample, folder: Path, *, sampled: float) -> Arm:
     """Write the events' times, as the sequences table stores them."""
     times = sample.timestamps.astype("<i8", copy=False)
-    way = _Way(
+    way = Way(
         "timestamps",
         "timestamps",
         "int64 microseconds",
         times.nbytes,
-        lambda s: {"timestamps": times[s, None]},
+        len(times),
+        lambda rows: {"timestamps": times[rows, None]},
     )
-    return _write(folder, "events", way, _event_tables(sample, way))
+    return _write(folder, way, _events(sample, sampled))
 
 
-def _ways(
-    symbols: ByteArray, sids: Values, items: Items | None, places: Int64Array | None
-) -> list[_Way]:
-    n, width = symbols.shape
-    prefixes = prefix_ids(symbols)
-    ways = [
-        _Way("sids", "SIDs", f"{width} bytes", n * width, lambda s: {"sids": sids[s]}),
-        _Way(
-            "ngrams",
-            "three int64 n-gram ids",
-            "SID prefixes of 1, 2 and 3 bytes",
-            n * 8 * _N_PREFIXES,
-            lambda s: {f"prefix_{k}": ids[s] for k, ids in enumerate(prefixes, start=1)},
-        ),
-    ]
-    if items is not None and places is not None:
-        ways.append(_item_id_way(items.ids, places))
-        if items.vectors is not None:
-            ways += [_vector_way(items.vectors, places, kind) for kind in ("float16", "float32")]
-    return ways
+def write_item_arms(items: Items, folder: Path, *, sampled: float) -> Comparison:
+    """Write one file for each way to store the items; ours first.
 
-
-def _item_id_way(ids: pa.Array, places: Int64Array) -> _Way:
-    is_text = pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)
-    lengths = pc.binary_length(ids).to_numpy() if is_text else np.full(len(ids), 8)
-    return _Way(
-        "item_ids",
-        "item ids",
-        "string" if is_text else "bigint",
-        int(lengths[places].sum()),
-        lambda s: {"item_id": ids.take(pa.array(places[s]))},
+    `sampled` is the share of all items that these are, in (0, 1].
+    """
+    n_items = len(items.ids)
+    parts = [np.arange(k, n_items, _N_PARTS) for k in range(min(_N_PARTS, n_items))]
+    units = _Units(
+        "items", np.arange(n_items), parts, [len(part) for part in parts], sampled, _item_tables
     )
+    arms = tuple(_write(folder, way, units) for way in ways_of_items(items))
+    return Comparison("item", n_items, arms)
 
 
-def _vector_way(vectors: npt.NDArray[np.float32], places: Int64Array, kind: str) -> _Way:
-    dtype = np.dtype(kind).newbyteorder("<")
-    with np.errstate(over="ignore"):
-        rows = vectors.astype(dtype, copy=False)
-    return _Way(
-        kind,
-        f"{kind} embeddings",
-        f"{rows.shape[1]} values",
-        len(places) * rows.shape[1] * dtype.itemsize,
-        lambda s: {"embedding": rows[places[s]]},
-    )
+def _events(sample: EventSample, sampled: float) -> _Units:
+    parts = sample.parts(_N_PARTS)
+    counts = [int(part[-1] - part[0]) for part in parts]
+    return _Units("events", sample.bounds, parts, counts, sampled, _event_tables)
 
 
-def _event_tables(sample: EventSample, way: _Way) -> Iterator[pa.Table]:
+def _event_tables(way: Way, bounds: Int64Array) -> Tables:
     """Give a row for each user, a table for each row group."""
-    per_event = way.raw_bytes / len(sample.symbols)
-    for bounds in sample.groups(int(_GROUP_BYTES // per_event)):
-        columns = way.columns(slice(int(bounds[0]), int(bounds[-1])))
-        offsets = bounds - bounds[0]
-        yield pa.table({name: _rows(values, offsets) for name, values in columns.items()})
+    for group in groups_of(bounds, max(1, int(_GROUP_BYTES // way.bytes_per_unit))):
+        columns = way.columns(slice(int(group[0]), int(group[-1])))
+        offsets = group - group[0]
+        yield pa.table({name: _cells(values, offsets, way) for name, values in columns.items()})
 
 
-def _item_tables(n_items: int, way: _Way) -> Iterator[pa.Table]:
-    step = max(1, int(_GROUP_BYTES // (way.raw_bytes / n_items)))
-    for start in range(0, n_items, step):
-        columns = way.columns(slice(start, min(start + step, n_items)))
-        yield pa.table({name: _cells(values) for name, values in columns.items()})
+def _item_tables(way: Way, items: Int64Array) -> Tables:
+    step = max(1, int(_GROUP_BYTES // way.bytes_per_unit))
+    for start in range(0, len(items), step):
+        chosen = items[start : start + step]
+        offsets = np.arange(len(chosen) + 1)
+        columns = way.columns(chosen)
+        yield pa.table(
+            {
+                name: pa.array(values) if is_scalar(values) else _cells(values, offsets, way)
+                for name, values in columns.items()
+            }
+        )
 
 
-def _rows(values: Values, offsets: Int64Array) -> pa.Array:
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        return _blobs(values, offsets)
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
-
-
-def _cells(values: Values) -> pa.Array:
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        return _blobs(values, np.arange(len(values) + 1))
-    return pa.array(values)
-
-
-def _blobs(values: npt.NDArray[Any], offsets: Int64Array) -> pa.Array:
+def _cells(values: Values, offsets: Int64Array, way: Way) -> pa.Array:
+    """Pack the units between offsets into one cell each: a list, or a blob of rows of values."""
+    if is_scalar(values):
+        return _lists(values, offsets)
+    if way.is_list:
+        return _lists(np.ascontiguousarray(values).ravel(), offsets * values.shape[1])
     row_bytes = values.dtype.itemsize * values.shape[1]
     ends = pa.py_buffer((offsets * row_bytes).astype(np.int32))
     data = pa.py_buffer(np.ascontiguousarray(values))
     return pa.BinaryArray.from_buffers(pa.binary(), len(offsets) - 1, [None, ends, data])
 
 
-def _write(folder: Path, prefix: str, way: _Way, tables: Iterator[pa.Table]) -> Arm:
-    file = f"{FOLDER}/{prefix}_{way.name}.parquet"
+def _lists(values: Values, offsets: Int64Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+
+
+def _write(folder: Path, way: Way, units: _Units) -> Arm:
+    """Write the whole to its file and, where it is a sample, its parts to memory."""
+    file = f"{FOLDER}/{units.name}_{way.name}.parquet"
     path = folder / file
     path.parent.mkdir(exist_ok=True)
+    _write_parquet(units.tables(way, units.whole), path)
+    half_width: float | None = 0.0
+    if units.sampled < 1:
+        sizes = [_size_of(units.tables(way, part)) for part in units.parts]
+        half_width = ratio_half_width(sizes, units.counts, sampled=units.sampled)
+    size_bytes = path.stat().st_size
+    return Arm(
+        way.name, way.title, way.detail, file, size_bytes, way.raw_bytes, half_width, way.lost
+    )
+
+
+def _size_of(tables: Tables) -> int:
+    sink = pa.BufferOutputStream()
+    _write_parquet(tables, sink)
+    return int(sink.getvalue().size)
+
+
+def _write_parquet(tables: Tables, sink: Path | pa.NativeFile) -> None:
     first = next(tables)
     options = {"compression": "zstd", "compression_level": 3, "write_statistics": False}
-    with pq.ParquetWriter(path, first.schema, store_schema=False, **options) as writer:
+    with pq.ParquetWriter(sink, first.schema, store_schema=False, **options) as writer:
         for table in (first, *tables):
             writer.write_table(table, row_group_size=max(1, len(table)))
-    return Arm(way.name, way.title, way.detail, file, path.stat().st_size, way.raw_bytes)
