@@ -1,5 +1,6 @@
 """Pages that a browser must open: each audit adds one to PAGES, and the tests take them all."""
 
+from footprint_values import hostile_footprint_page
 from quality_values import hostile_quality_page
 
 from semantic_ids.report import Chart, Column, Finding, Page, Section, Table
@@ -214,4 +215,14 @@ def quality() -> Page:
     return hostile_quality_page(tuple(HOSTILE.values()))
 
 
-PAGES = {"hostile": hostile_page, "plain": plain_page, "quality": quality}
+def footprint() -> Page:
+    """Give the page of audit_footprint, its paths, columns and arms hostile."""
+    return hostile_footprint_page(tuple(HOSTILE.values()))
+
+
+PAGES = {
+    "footprint": footprint,
+    "hostile": hostile_page,
+    "plain": plain_page,
+    "quality": quality,
+}
