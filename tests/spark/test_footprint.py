@@ -94,12 +94,11 @@ def test_bytes_per_event_are_those_of_all_events(shop, whole):
 
 def test_alternatives_weigh_what_their_files_weigh(whole):
     report, summary, _, sections = whole
-    names = [Path(row["file"]).stem.removeprefix("events_") for row in sections["events"]]
-    assert names == ARMS
     assert 5_000 <= summary.rows_out <= 10_000
     for unit in ("event", "item"):
-        for row in sections[f"{unit}s"]:
-            assert row["size_bytes"] == (report / row["file"]).stat().st_size
+        for name, row in zip(ARMS, sections[f"{unit}s"], strict=True):
+            file = report / "comparison" / f"{unit}s_{name}.parquet"
+            assert row["size_bytes"] == file.stat().st_size
             assert row["half_width_bytes"] > 0
     for row in sections["events"]:
         assert row["bytes_per_event"] == row["size_bytes"] / summary.rows_out
@@ -196,8 +195,8 @@ def test_a_path_of_sequences_is_enough(spark, shop, tmp_path, whole):
         spark, tmp_path, sequences=shop / "sequences", sample_events=5_000
     )
     assert [row["table"] for row in sections["tables"]] == ["sequences"]
-    files = [Path(row["file"]).stem for row in sections["events"]]
-    assert files == ["events_sids", "events_ngrams", "events_codes"]
+    arms = [row["arm"] for row in sections["events"]]
+    assert arms == ["SIDs", "three int64 n-gram ids", "a list of codes"]
     assert sections["serving"][0]["of"] == "3 x 256 rows of 64 float32"
     assert page["not_measured"][0].startswith("Item ids, and alternatives per item: give events")
     assert summary.message.startswith("bytes per event on disk: SIDs ")

@@ -28,8 +28,8 @@ def _events(sample: Sample, events: Comparison) -> Section:
     return Section(
         "events",
         "What an event weighs, stored each way",
-        "Each bar is a real Parquet file of the same events divided by their number: shorter is "
-        "cheaper, and each line of the grid is ten times the one before.",
+        "Each bar is a real Parquet file of the same events, divided by their number: shorter is "
+        "cheaper; the axis is logarithmic, so read the numbers for how much.",
         _arms(events),
         Chart("barh", "arm", ("bytes_per_event",), "bytes per event on disk", log_y=True),
         (
@@ -67,7 +67,6 @@ def _arms(comparison: Comparison) -> Table:
         Column("raw_ratio", "raw, times SIDs", "number"),
         Column("lost", "lost of the vectors", "share"),
         Column("size_bytes", "file", "bytes"),
-        Column("file", "name"),
     )
     return Table(columns, tuple(_row(arm, comparison) for arm in comparison.arms))
 
@@ -83,11 +82,12 @@ def _row(arm: Arm, comparison: Comparison) -> tuple[Value, ...]:
         comparison.raw_ratio(arm),
         arm.lost,
         arm.size_bytes,
-        arm.file,
     )
 
 
 def _notes(comparison: Comparison) -> Iterator[str]:
+    files = ", ".join(arm.file for arm in comparison.arms)
+    yield f"The files stand beside this page, in the order of the rows: {files}."
     yield (
         "Raw is the values alone, before encoding and compression: what a reader holds in memory, "
         "and about what the disk holds once a catalogue is so large that values seldom repeat."
@@ -148,7 +148,8 @@ def _limit(sample: Sample, events: Comparison) -> Section:
     return Section(
         "limit",
         "How near the files come to the limit",
-        "The distance between on disk and entropy is what a better compressor could still save.",
+        "What on disk is longer than entropy, a better compressor could still save; raw is what a "
+        "reader holds in memory.",
         Table(columns, rows),
         Chart("barh", "what", ("bytes_per_event",), "bytes per event"),
         tuple(notes),
@@ -161,9 +162,9 @@ def _cost(footprint: Footprint, comparison: Comparison) -> Section:
     columns = (
         Column("arm", f"what an {unit} stores"),
         Column("size_bytes", "compressed as here", "bytes"),
-        Column("usd_per_month", "USD a month", "number"),
+        Column("usd_per_month", "USD a month, compressed", "number"),
         Column("raw_bytes", "raw", "bytes"),
-        Column("raw_usd_per_month", "raw, USD a month", "number"),
+        Column("raw_usd_per_month", "USD a month, raw", "number"),
     )
     rows: list[tuple[Value, ...]] = []
     for arm in comparison.arms:
@@ -174,7 +175,7 @@ def _cost(footprint: Footprint, comparison: Comparison) -> Section:
         f"cost_{unit}s",
         f"What {count} {unit}s would weigh and cost",
         f"Bytes per {unit} from above times {count}: a real table lies between compressed as here "
-        "and raw, nearer to raw the more distinct values it has.",
+        "and raw, nearer to raw the more distinct values it has; the axis is logarithmic.",
         Table(columns, tuple(rows)),
         Chart(
             "barh",

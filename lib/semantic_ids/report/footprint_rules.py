@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from semantic_ids.report.footprint import Footprint
-from semantic_ids.report.numbers import shown
+from semantic_ids.report.numbers import compact, shown
 from semantic_ids.report.page import Finding, Word
 from semantic_ids.report.table_size import TableSize
 
@@ -49,8 +49,8 @@ def _files(tables: tuple[TableSize, ...]) -> Iterator[Finding]:
     yield Finding(
         _word(watch, act),
         f"small files: of a table of {FEW_FILES} files or more, act where they have less than "
-        f"{shown(SMALL_FILES[1], 'bytes')} on average, watch below "
-        f"{shown(SMALL_FILES[0], 'bytes')}",
+        f"{compact(SMALL_FILES[1], 'bytes')} on average, watch below "
+        f"{compact(SMALL_FILES[0], 'bytes')}",
         f"{said}." if is_judged else f"{said}: too few to matter.",
     )
 

@@ -52,7 +52,7 @@ def _memory(serving: Serving) -> Iterator[tuple[Value, ...]]:
     dim = serving.dim or serving.learned_dim
     tables = serving.width * _SYMBOLS * dim * _FLOAT32
     yield "decode tables", f"{serving.width} x 256 rows of {dim:,} float32", tables, tables
-    yield _per_item(serving, "SIDs of all items", "8 bytes", _SID)
+    yield _per_item(serving, "SIDs of all items", "a bigint each", _SID)
     hashed = serving.learned_rows * serving.learned_dim * _FLOAT32
     values = f"{serving.learned_dim:,} float32"
     yield "learned table, hashed", f"{serving.learned_rows:,} rows of {values}", hashed, hashed
