@@ -15,10 +15,10 @@ from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
-from semantic_ids.codebook.grouped import ratio_half_width
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
 from semantic_ids.codebook.int8 import from_int8, to_int8
+from semantic_ids.codebook.jackknife import jackknife_half_width
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
 from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
 from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
@@ -63,6 +63,7 @@ __all__ = [
     "error_drift",
     "fit",
     "from_int8",
+    "jackknife_half_width",
     "load",
     "load_file",
     "measure_errors",
@@ -74,7 +75,6 @@ __all__ = [
     "pair_information",
     "prefix_ids",
     "prefix_purity",
-    "ratio_half_width",
     "relative_error",
     "save",
     "save_file",

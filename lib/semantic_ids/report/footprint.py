@@ -34,6 +34,8 @@ class Arm:
     half_width : float or None
         Half of the 95 % interval of the bytes per unit over the draw of the sample: 0 of a whole
         table, None of too few rows to tell.
+    of_half : float or None
+        Bytes per unit in a file of half of the units; None where half_width is 0 or None.
     lost : float or None
         Relative error of the vectors that it gives back; None where it holds none.
     """
@@ -45,6 +47,7 @@ class Arm:
     size_bytes: int
     raw_bytes: int
     half_width: float | None
+    of_half: float | None = None
     lost: float | None = None
 
 

@@ -16,7 +16,7 @@ def compared_sections(footprint: Footprint) -> Iterator[Section]:
     """Give the sections of events, of their limit, of items, and of what they would cost."""
     if footprint.sample and footprint.events:
         yield _events(footprint.sample, footprint.events)
-        yield _limit(footprint.sample, footprint.events)
+        yield _limit(footprint, footprint.sample, footprint.events)
     if footprint.items:
         yield _items(footprint.items)
     for comparison in (footprint.events, footprint.items):
@@ -62,6 +62,7 @@ def _arms(comparison: Comparison) -> Table:
         Column("detail", "of"),
         Column(f"bytes_per_{unit}", f"on disk per {unit}", "bytes"),
         Column("half_width_bytes", "± (95 %)", "bytes"),
+        Column("of_half_bytes", "in half the sample", "bytes"),
         Column("ratio", "times SIDs", "number"),
         Column(f"raw_bytes_per_{unit}", f"raw per {unit}", "bytes"),
         Column("raw_ratio", "raw, times SIDs", "number"),
@@ -77,6 +78,7 @@ def _row(arm: Arm, comparison: Comparison) -> tuple[Value, ...]:
         arm.detail,
         comparison.bytes_per_unit(arm),
         arm.half_width,
+        arm.of_half,
         comparison.ratio(arm),
         comparison.raw_bytes_per_unit(arm),
         comparison.raw_ratio(arm),
@@ -99,8 +101,10 @@ def _notes(comparison: Comparison) -> Iterator[str]:
         yield "The error of sampling is not told: there are too few rows."
     else:
         yield (
-            "± is half of the 95 % interval over the draw of the sample, from files of random "
-            "parts of it; it does not tell how much better a larger file compresses."
+            "± is half of the 95 % interval over the draw of the sample, from files that lack a "
+            "tenth of it each. It does not tell that a larger file compresses better: how much "
+            f"size matters shows in half the sample, and in a whole table an {comparison.unit} "
+            "weighs less than here."
         )
     if any(arm.lost is not None for arm in comparison.arms):
         yield (
@@ -128,14 +132,17 @@ def _rounded(sample: Sample) -> Iterator[str]:
         )
 
 
-def _limit(sample: Sample, events: Comparison) -> Section:
+def _limit(footprint: Footprint, sample: Sample, events: Comparison) -> Section:
     ours = events.arms[0]
     columns = (Column("what", "SIDs of an event"), Column("bytes_per_event", "bytes", "bytes"))
-    rows = (
+    rows = [
         ("raw", events.raw_bytes_per_unit(ours)),
-        ("on disk", events.bytes_per_unit(ours)),
-        ("entropy", sample.entropy_bytes),
-    )
+        ("on disk, the sample", events.bytes_per_unit(ours)),
+        ("entropy of the sample", sample.entropy_bytes),
+    ]
+    stored = footprint.table("sequences")
+    if stored and "sids" in stored.columns:
+        rows.insert(1, ("on disk, all of sequences", stored.columns["sids"] / stored.n_units))
     notes = [
         f"{sample.n_sids:,} distinct SIDs. The entropy is the limit of any code that takes each "
         "event by itself; a compressor falls below it only where histories repeat."
@@ -148,9 +155,9 @@ def _limit(sample: Sample, events: Comparison) -> Section:
     return Section(
         "limit",
         "How near the files come to the limit",
-        "What on disk is longer than entropy, a better compressor could still save; raw is what a "
-        "reader holds in memory.",
-        Table(columns, rows),
+        "What a file on disk is longer than the entropy, a better compressor could still save; raw "
+        "is what a reader holds in memory.",
+        Table(columns, tuple(rows)),
         Chart("barh", "what", ("bytes_per_event",), "bytes per event"),
         tuple(notes),
     )

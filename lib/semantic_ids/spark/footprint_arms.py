@@ -1,6 +1,6 @@
 """The alternatives, really written: Parquet files of the same events and of their items."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from semantic_ids.codebook import bytes_to_sids, ratio_half_width
+from semantic_ids.codebook import bytes_to_sids, jackknife_half_width
 from semantic_ids.report import Arm, Comparison
 from semantic_ids.spark.footprint_sample import (
     ByteArray,
@@ -48,7 +48,7 @@ ARM_FILES = (
 """Every file that some run writes."""
 
 _GROUP_BYTES = 128 * 2**20
-_N_PARTS = 20
+_N_GROUPS = 10
 
 Tables: TypeAlias = Iterator[pa.Table]
 
@@ -72,31 +72,35 @@ def distribution(symbols: ByteArray) -> tuple[int, float]:
 
 
 @dataclass(frozen=True)
+class _Rows:
+    """Events or items to write, by place; events with the bounds of the rows that they make."""
+
+    places: Int64Array
+    offsets: Int64Array | None = None
+
+
+@dataclass(frozen=True)
 class _Units:
-    """The events or items to write.
+    """A sample of events or items, and what to write of it.
 
     Parameters
     ----------
     name : str
         events or items, as in the names of files.
-    whole : ndarray of int64
-        What `tables` takes: bounds of rows of events, or items by place.
-    parts : list of ndarray of int64
-        The same cut into random parts.
-    counts : list of int
-        The units in each.
+    whole : _Rows
+    without : list of _Rows
+        All but one of some random groups of about as many rows, for each group.
+    halves : list of _Rows
+        Two random halves.
     sampled : float
-        The share of all events or items that the whole is, in (0, 1].
-    tables : callable
-        Gives the Parquet rows of some of it, a table for each row group.
+        The share of all events or items that the sample is, in (0, 1].
     """
 
     name: str
-    whole: Int64Array
-    parts: list[Int64Array]
-    counts: list[int]
+    whole: _Rows
+    without: list[_Rows]
+    halves: list[_Rows]
     sampled: float
-    tables: Callable[[Way, Int64Array], Tables]
 
 
 def write_event_arms(sample: EventSample, folder: Path, *, sampled: float) -> Comparison:
@@ -128,38 +132,49 @@ def write_item_arms(items: Items, folder: Path, *, sampled: float) -> Comparison
 
     `sampled` is the share of all items that these are, in (0, 1].
     """
-    n_items = len(items.ids)
-    parts = [np.arange(k, n_items, _N_PARTS) for k in range(min(_N_PARTS, n_items))]
-    units = _Units(
-        "items", np.arange(n_items), parts, [len(part) for part in parts], sampled, _item_tables
-    )
+    units = _items(len(items.ids), sampled)
     arms = tuple(_write(folder, way, units) for way in ways_of_items(items))
-    return Comparison("item", n_items, arms)
+    return Comparison("item", len(items.ids), arms)
+
+
+def _items(n_items: int, sampled: float) -> _Units:
+    places = np.arange(n_items)
+    n_groups = min(_N_GROUPS, n_items)
+    without = [_Rows(places[places % n_groups != group]) for group in range(n_groups)]
+    halves = [_Rows(places[places % 2 == half]) for half in range(2)]
+    return _Units("items", _Rows(places), without, halves, sampled)
 
 
 def _events(sample: EventSample, sampled: float) -> _Units:
-    parts = sample.parts(_N_PARTS)
-    counts = [int(part[-1] - part[0]) for part in parts]
-    return _Units("events", sample.bounds, parts, counts, sampled, _event_tables)
+    parts = sample.parts(_N_GROUPS)
+    without = [_join(parts[:group] + parts[group + 1 :]) for group in range(len(parts))]
+    middle = len(parts) // 2
+    halves = [_join(parts[:middle]), _join(parts[middle:])]
+    return _Units("events", _join(parts), without, halves, sampled)
 
 
-def _event_tables(way: Way, bounds: Int64Array) -> Tables:
-    """Give a row for each user, a table for each row group."""
-    for group in groups_of(bounds, max(1, int(_GROUP_BYTES // way.bytes_per_unit))):
-        columns = way.columns(slice(int(group[0]), int(group[-1])))
-        offsets = group - group[0]
-        yield pa.table({name: _cells(values, offsets, way) for name, values in columns.items()})
+def _join(parts: list[Int64Array]) -> _Rows:
+    """Put rows given by their bounds one after another."""
+    places = [np.arange(part[0], part[-1]) for part in parts]
+    lengths = [np.diff(part) for part in parts]
+    nothing = [np.zeros(0, np.int64)]
+    offsets = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
+    return _Rows(np.concatenate(places or nothing), offsets)
 
 
-def _item_tables(way: Way, items: Int64Array) -> Tables:
-    step = max(1, int(_GROUP_BYTES // way.bytes_per_unit))
-    for start in range(0, len(items), step):
-        chosen = items[start : start + step]
-        offsets = np.arange(len(chosen) + 1)
-        columns = way.columns(chosen)
+def _tables(way: Way, rows: _Rows) -> Tables:
+    """Give a table for each row group: a row for each user, or for each item."""
+    most = max(1, int(_GROUP_BYTES // way.bytes_per_unit))
+    offsets = np.arange(len(rows.places) + 1) if rows.offsets is None else rows.offsets
+    for group in groups_of(offsets, most):
+        columns = way.columns(rows.places[group[0] : group[-1]])
+        bounds = group - group[0]
+        is_flat = rows.offsets is None
         yield pa.table(
             {
-                name: pa.array(values) if is_scalar(values) else _cells(values, offsets, way)
+                name: pa.array(values)
+                if is_flat and is_scalar(values)
+                else _cells(values, bounds, way)
                 for name, values in columns.items()
             }
         )
@@ -182,25 +197,35 @@ def _lists(values: Values, offsets: Int64Array) -> pa.Array:
 
 
 def _write(folder: Path, way: Way, units: _Units) -> Arm:
-    """Write the whole to its file and, where it is a sample, its parts to memory."""
+    """Write the whole to its file and, where it is a sample, less of it to memory."""
     file = f"{FOLDER}/{units.name}_{way.name}.parquet"
     path = folder / file
     path.parent.mkdir(exist_ok=True)
-    _write_parquet(units.tables(way, units.whole), path)
+    _write_parquet(_tables(way, units.whole), path)
     half_width: float | None = 0.0
+    of_half = None
     if units.sampled < 1:
-        sizes = [_size_of(units.tables(way, part)) for part in units.parts]
-        half_width = ratio_half_width(sizes, units.counts, sampled=units.sampled)
-    size_bytes = path.stat().st_size
+        sizes = [_bytes_per_unit(way, rows) for rows in units.without if len(rows.places)]
+        half_width = jackknife_half_width(sizes, sampled=units.sampled)
+        if half_width is not None:
+            of_half = sum(_bytes_per_unit(way, rows) for rows in units.halves) / 2
     return Arm(
-        way.name, way.title, way.detail, file, size_bytes, way.raw_bytes, half_width, way.lost
+        name=way.name,
+        title=way.title,
+        detail=way.detail,
+        file=file,
+        size_bytes=path.stat().st_size,
+        raw_bytes=way.raw_bytes,
+        half_width=half_width,
+        of_half=of_half,
+        lost=way.lost,
     )
 
 
-def _size_of(tables: Tables) -> int:
+def _bytes_per_unit(way: Way, rows: _Rows) -> float:
     sink = pa.BufferOutputStream()
-    _write_parquet(tables, sink)
-    return int(sink.getvalue().size)
+    _write_parquet(_tables(way, rows), sink)
+    return float(sink.getvalue().size) / len(rows.places)
 
 
 def _write_parquet(tables: Tables, sink: Path | pa.NativeFile) -> None:

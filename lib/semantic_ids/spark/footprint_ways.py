@@ -30,8 +30,6 @@ _N_PREFIXES = 3
 Values: TypeAlias = npt.NDArray[Any] | pa.Array
 """Shape (n, k): packed into binaries, k values each. Otherwise n scalars."""
 
-Rows: TypeAlias = slice | Int64Array
-
 
 @dataclass(frozen=True)
 class Way:
@@ -56,7 +54,7 @@ class Way:
     detail: str
     raw_bytes: int
     n_units: int
-    columns: Callable[[Rows], dict[str, Values]]
+    columns: Callable[[Int64Array], dict[str, Values]]
     is_list: bool = False
     lost: float | None = None
 
