@@ -59,7 +59,6 @@ def _arms(comparison: Comparison) -> Table:
     unit = comparison.unit
     columns = (
         Column("arm", f"what an {unit} stores"),
-        Column("detail", "of"),
         Column(f"bytes_per_{unit}", f"on disk per {unit}", "bytes"),
         Column("half_width_bytes", "± (95 %)", "bytes"),
         Column("of_half_bytes", "in half the sample", "bytes"),
@@ -68,6 +67,7 @@ def _arms(comparison: Comparison) -> Table:
         Column("raw_ratio", "raw, times SIDs", "number"),
         Column("lost", "lost of the vectors", "share"),
         Column("size_bytes", "file", "bytes"),
+        Column("detail", "of"),
     )
     return Table(columns, tuple(_row(arm, comparison) for arm in comparison.arms))
 
@@ -75,7 +75,6 @@ def _arms(comparison: Comparison) -> Table:
 def _row(arm: Arm, comparison: Comparison) -> tuple[Value, ...]:
     return (
         arm.title,
-        arm.detail,
         comparison.bytes_per_unit(arm),
         arm.half_width,
         arm.of_half,
@@ -84,6 +83,7 @@ def _row(arm: Arm, comparison: Comparison) -> tuple[Value, ...]:
         comparison.raw_ratio(arm),
         arm.lost,
         arm.size_bytes,
+        arm.detail,
     )
 
 
@@ -192,8 +192,9 @@ def _cost(footprint: Footprint, comparison: Comparison) -> Section:
             log_y=price > 0,
         ),
         (
-            f"The price is price_per_tb_month, {price:,.2f} USD for 10¹² bytes a month, each byte "
-            "stored once; requests, copies and traffic come on top.",
+            f"The price is price_per_tb_month, {price:,.2f} USD for 10¹² bytes a month: an "
+            "assumption to replace by your own. Each byte is stored once; requests, copies and "
+            "traffic come on top.",
         ),
     )
 

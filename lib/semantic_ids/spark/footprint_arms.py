@@ -37,8 +37,8 @@ __all__ = [
 ]
 
 SETTINGS = (
-    "Parquet, zstd level 3, dictionary encoding where it pays, no statistics, row groups of "
-    "at most 128 MiB of raw values"
+    "Parquet, zstd level 3, with dictionaries or without, whichever is smaller, no statistics, row "
+    "groups of at most 128 MiB of raw values"
 )
 FOLDER = "comparison"
 ARM_FILES = (
@@ -201,14 +201,16 @@ def _write(folder: Path, way: Way, units: _Units) -> Arm:
     file = f"{FOLDER}/{units.name}_{way.name}.parquet"
     path = folder / file
     path.parent.mkdir(exist_ok=True)
-    _write_parquet(_tables(way, units.whole), path)
+    has_dictionary = _write_smaller(way, units.whole, path)
     half_width: float | None = 0.0
     of_half = None
     if units.sampled < 1:
-        sizes = [_bytes_per_unit(way, rows) for rows in units.without if len(rows.places)]
+        sizes = [
+            _bytes_per_unit(way, rows, has_dictionary) for rows in units.without if len(rows.places)
+        ]
         half_width = jackknife_half_width(sizes, sampled=units.sampled)
         if half_width is not None:
-            of_half = sum(_bytes_per_unit(way, rows) for rows in units.halves) / 2
+            of_half = sum(_bytes_per_unit(way, rows, has_dictionary) for rows in units.halves) / 2
     return Arm(
         name=way.name,
         title=way.title,
@@ -222,15 +224,29 @@ def _write(folder: Path, way: Way, units: _Units) -> Arm:
     )
 
 
-def _bytes_per_unit(way: Way, rows: _Rows) -> float:
+def _write_smaller(way: Way, rows: _Rows, path: Path) -> bool:
+    """Write with dictionaries and without, keep the smaller file, and say whether it has them."""
+    without = path.with_suffix(".plain")
+    _write_parquet(_tables(way, rows), path, has_dictionary=True)
+    _write_parquet(_tables(way, rows), without, has_dictionary=False)
+    if without.stat().st_size >= path.stat().st_size:
+        without.unlink()
+        return True
+    without.replace(path)
+    return False
+
+
+def _bytes_per_unit(way: Way, rows: _Rows, has_dictionary: bool) -> float:
     sink = pa.BufferOutputStream()
-    _write_parquet(_tables(way, rows), sink)
+    _write_parquet(_tables(way, rows), sink, has_dictionary=has_dictionary)
     return float(sink.getvalue().size) / len(rows.places)
 
 
-def _write_parquet(tables: Tables, sink: Path | pa.NativeFile) -> None:
+def _write_parquet(tables: Tables, sink: Path | pa.NativeFile, *, has_dictionary: bool) -> None:
     first = next(tables)
     options = {"compression": "zstd", "compression_level": 3, "write_statistics": False}
-    with pq.ParquetWriter(sink, first.schema, store_schema=False, **options) as writer:
+    with pq.ParquetWriter(
+        sink, first.schema, store_schema=False, use_dictionary=has_dictionary, **options
+    ) as writer:
         for table in (first, *tables):
             writer.write_table(table, row_group_size=max(1, len(table)))
