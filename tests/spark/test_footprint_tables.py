@@ -82,7 +82,7 @@ def test_a_table_of_two_codebooks_compares_that_of_most_events(spark, shop, tmp_
 
 
 def grown(spark, path, counts):
-    """Append rows in several commits, a week apart: Delta dates them by the times of their files."""
+    """Append in commits a week apart: Delta dates them by the times of their files."""
     for count in counts:
         rows = spark.range(count).withColumn("codebook_id", F.lit("a"))
         rows.coalesce(1).write.format("delta").mode("append").save(path)
