@@ -34,6 +34,8 @@ SEQUENCES = TableSize(
     codebooks=(Part("96b52082079c0e5becd95198dec81c4e", 2, 100, 1_250.0),),
     history=History(
         "version",
+        3,
+        8.0,
         (
             Moment("delta:1, 2024-01-01 00:00", 100.0, 20, 300),
             Moment("delta:4, 2024-01-05 00:00", 104.0, 70, 800),
@@ -53,7 +55,7 @@ ITEM_SIDS = TableSize(
     n_units=10,
     columns={"item_id": 30, "sid": 40},
     codebooks=(Part("96b52082079c0e5becd95198dec81c4e", 1, 10, 90.0),),
-    history=History("version", (Moment("delta:3, 2024-01-09 00:00", 108.0, 10, 90),)),
+    history=History("version", 1, 0.0),
 )
 
 

@@ -9,7 +9,7 @@ from semantic_ids.report.footprint import (
     Sample,
     Serving,
 )
-from semantic_ids.report.footprint_growth import History, Moment
+from semantic_ids.report.footprint_growth import History, Moment, is_long
 from semantic_ids.report.footprint_page import footprint_headline, footprint_page
 from semantic_ids.report.formats import Format, file_name, render
 from semantic_ids.report.page import (
@@ -68,6 +68,7 @@ __all__ = [
     "file_name",
     "footprint_headline",
     "footprint_page",
+    "is_long",
     "quality_headline",
     "quality_page",
     "render",

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-__all__ = ["TARGETS", "History", "Moment", "Projection", "project"]
+__all__ = ["TARGETS", "History", "Moment", "Projection", "is_long", "project"]
 
 TARGETS = {"item": 10**9, "event": 10**12}
 
@@ -34,10 +34,23 @@ class Moment:
 
 @dataclass(frozen=True)
 class History:
-    """Moments of a table in the order of time; kind is "version" or "day"."""
+    """What is known of a table's past.
+
+    Parameters
+    ----------
+    kind : str
+        "version" or "day".
+    n_found : int
+    n_days : float
+        How many there are, and over how many days.
+    moments : tuple of Moment
+        Some of them, in the order of time; empty where the history is too short to be counted.
+    """
 
     kind: str
-    moments: tuple[Moment, ...]
+    n_found: int
+    n_days: float
+    moments: tuple[Moment, ...] = ()
 
     @property
     def days(self) -> float:
@@ -46,8 +59,13 @@ class History:
 
     @property
     def is_long_enough(self) -> bool:
-        """Whether it is long enough to project from."""
-        return len(self.moments) >= LEAST_MOMENTS and self.days >= LEAST_DAYS
+        """Whether its moments suffice to project from."""
+        return is_long(len(self.moments), self.days)
+
+
+def is_long(n_moments: int, days: float) -> bool:
+    """Say whether so many moments over so many days are enough to project from."""
+    return n_moments >= LEAST_MOMENTS and days >= LEAST_DAYS
 
 
 @dataclass(frozen=True)

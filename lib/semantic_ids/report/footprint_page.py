@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from semantic_ids.report.footprint import Footprint, Sample
 from semantic_ids.report.footprint_compared import compared_sections
-from semantic_ids.report.footprint_growth import LEAST_DAYS, LEAST_MOMENTS
+from semantic_ids.report.footprint_growth import LEAST_DAYS, LEAST_MOMENTS, History
 from semantic_ids.report.footprint_rules import findings
 from semantic_ids.report.footprint_serving import serving_sections
 from semantic_ids.report.footprint_tables import table_sections
@@ -104,12 +104,12 @@ def _not_measured(footprint: Footprint) -> Iterator[str]:
 
 
 def _short_history(table: TableSize) -> str:
-    found = len(table.history.moments) if table.history else 0
-    span = table.history.days if table.history else 0.0
-    moments = "1 moment" if found == 1 else f"{found} moments"
+    history = table.history or History("version", 0, 0.0)
+    noun = history.kind if history.n_found == 1 else f"{history.kind}s"
     return (
-        f"When {table.name} will have grown to the target: its history is too short, {moments} "
-        f"over {span:.1f} days; {LEAST_MOMENTS} over {LEAST_DAYS:.0f} days are needed."
+        f"When {table.name} will have grown to the target: its history is too short, "
+        f"{history.n_found} {noun} over {history.n_days:.1f} days; {LEAST_MOMENTS} with rows over "
+        f"{LEAST_DAYS:.0f} days are needed."
     )
 
 

@@ -7,7 +7,7 @@ from itertools import accumulate
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from semantic_ids.report import History, Moment, Part
+from semantic_ids.report import History, Moment, Part, is_long
 from semantic_ids.spark.places import open_delta
 from semantic_ids.spark.session import SPARK_ERRORS
 from semantic_ids.spark.snapshots import snapshot_of
@@ -44,12 +44,15 @@ def history_of(
 
 
 def _by_version(source: Source, weight: Column, codebook_id: str | None) -> History:
+    versions = _versions(source)
+    days = versions[-1][1] - versions[0][1] if versions else 0.0
     moments = []
-    for number, day in _choose(_versions(source)):
-        moment = _moment(source, number, day, weight, codebook_id)
-        if moment:
-            moments.append(moment)
-    return History("version", tuple(moments))
+    if is_long(len(versions), days):
+        for number, day in _choose(versions):
+            moment = _moment(source, number, day, weight, codebook_id)
+            if moment:
+                moments.append(moment)
+    return History("version", len(versions), days, tuple(moments))
 
 
 def _versions(source: Source) -> list[tuple[int, float]]:
@@ -101,7 +104,8 @@ def _by_day(days: tuple[Part, ...]) -> History:
         Moment(part.name, day, n_units, size_bytes)
         for (part, day), n_units, size_bytes in zip(known, units, sizes, strict=True)
     ]
-    return History("day", tuple(moments))
+    span = moments[-1].day - moments[0].day if moments else 0.0
+    return History("day", len(moments), span, tuple(moments))
 
 
 def _day_of(name: str) -> float | None:

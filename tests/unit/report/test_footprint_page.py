@@ -5,7 +5,14 @@ import dataclasses
 import pytest
 from footprint_values import ARMS, ITEM_SIDS, SAMPLE, SEQUENCES, arm, footprint
 
-from semantic_ids.report import Comparison, Serving, footprint_headline, footprint_page, render
+from semantic_ids.report import (
+    Comparison,
+    History,
+    Serving,
+    footprint_headline,
+    footprint_page,
+    render,
+)
 
 
 def rows_of(measured, key):
@@ -148,12 +155,18 @@ def with_history(moments):
     return footprint(tables=(dataclasses.replace(SEQUENCES, history=history),))
 
 
-def test_a_history_too_short_is_not_measured_and_says_how_short():
-    first, _, last = SEQUENCES.history.moments
-    for moments, said in (([], "0 moments over 0.0 days"), ([first, last], "2 moments over 8.0")):
-        page = footprint_page(with_history(moments))
-        assert "growth" not in [section.key for section in page.sections]
-        assert any(said in text for text in page.not_measured), page.not_measured
+@pytest.mark.parametrize(
+    ("history", "said"),
+    [
+        (None, "0 versions over 0.0 days"),
+        (History("version", 1, 0.0), "1 version over 0.0 days"),
+        (History("day", 2, 8.0, SEQUENCES.history.moments[:2]), "2 days over 8.0 days"),
+    ],
+)
+def test_a_history_too_short_is_not_measured_and_says_how_short(history, said):
+    page = footprint_page(footprint(tables=(dataclasses.replace(SEQUENCES, history=history),)))
+    assert "growth" not in [section.key for section in page.sections]
+    assert any(said in text for text in page.not_measured), page.not_measured
 
 
 def test_a_table_that_shrinks_never_gets_there_and_one_that_is_there_is():
