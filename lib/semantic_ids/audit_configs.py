@@ -52,6 +52,16 @@ class AuditFootprint(_Reporting):
     collection: str | None = Field(None, description="the embedding column to compare with")
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
     sample_events: int = Field(50_000, gt=0, description="events written for the comparison")
+    price_per_tb_month: float = Field(
+        23.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="USD for 10^12 bytes stored for a month",
+    )
+    learned_rows: int = Field(
+        10_000_000, gt=0, description="rows of the learned table that serving is compared with"
+    )
+    learned_dim: int = Field(64, gt=0, description="values of a row of it, float32")
     report: ReportSection = ReportSection(folder="footprint")
 
     @model_validator(mode="after")

@@ -24,6 +24,8 @@ from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
+from semantic_ids.codebook.int8 import from_int8, to_int8
+from semantic_ids.codebook.jackknife import jackknife_half_width
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
 from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
 from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
@@ -70,6 +72,8 @@ __all__ = [
     "error_curve",
     "error_drift",
     "fit",
+    "from_int8",
+    "jackknife_half_width",
     "load",
     "load_file",
     "measure_errors",
@@ -91,6 +95,7 @@ __all__ = [
     "symbol_drift",
     "tenths",
     "to_faiss",
+    "to_int8",
     "token_vocabulary",
     "tokens",
     "unique_sids",

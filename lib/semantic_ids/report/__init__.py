@@ -10,9 +10,17 @@ from semantic_ids.report.churn import (
     UserChurn,
 )
 from semantic_ids.report.churn_page import churn_headline, churn_page
-from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, TableSize, headline
-from semantic_ids.report.footprint_json import to_json
-from semantic_ids.report.footprint_markdown import to_markdown
+from semantic_ids.report.footprint import (
+    Arm,
+    Comparison,
+    Footprint,
+    NeArm,
+    NeRun,
+    Sample,
+    Serving,
+)
+from semantic_ids.report.footprint_growth import History, Moment, is_long
+from semantic_ids.report.footprint_page import footprint_headline, footprint_page
 from semantic_ids.report.formats import Format, file_name, render
 from semantic_ids.report.page import (
     Chart,
@@ -36,6 +44,7 @@ from semantic_ids.report.quality import (
     Shown,
 )
 from semantic_ids.report.quality_page import quality_headline, quality_page
+from semantic_ids.report.table_size import Part, TableSize
 
 __all__ = [
     "Arm",
@@ -53,12 +62,18 @@ __all__ = [
     "Finding",
     "Footprint",
     "Format",
+    "History",
     "Kind",
+    "Moment",
     "MovedItem",
+    "NeArm",
+    "NeRun",
     "Page",
+    "Part",
     "Quality",
     "Sample",
     "Section",
+    "Serving",
     "SharedSid",
     "Shown",
     "SideShown",
@@ -70,11 +85,11 @@ __all__ = [
     "churn_headline",
     "churn_page",
     "file_name",
-    "headline",
+    "footprint_headline",
+    "footprint_page",
+    "is_long",
     "quality_headline",
     "quality_page",
     "render",
-    "to_json",
-    "to_markdown",
     "worst",
 ]
