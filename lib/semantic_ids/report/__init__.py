@@ -1,5 +1,7 @@
 """Measured values in, pages out: HTML, Markdown and JSON. Pure: no Spark, no files written."""
 
+from semantic_ids.report.browse import Catalogue, PrefixCounts, browse_headline
+from semantic_ids.report.browse_html import browse_to_html
 from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, TableSize, headline
 from semantic_ids.report.footprint_json import to_json
 from semantic_ids.report.footprint_markdown import to_markdown
@@ -30,6 +32,7 @@ from semantic_ids.report.quality_page import quality_headline, quality_page
 __all__ = [
     "Arm",
     "ByteUse",
+    "Catalogue",
     "CategoryPurity",
     "Chart",
     "Column",
@@ -41,6 +44,7 @@ __all__ = [
     "Format",
     "Kind",
     "Page",
+    "PrefixCounts",
     "Quality",
     "Sample",
     "Section",
@@ -50,6 +54,8 @@ __all__ = [
     "TableSize",
     "Value",
     "Word",
+    "browse_headline",
+    "browse_to_html",
     "file_name",
     "headline",
     "quality_headline",
