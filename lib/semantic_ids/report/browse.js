@@ -12,7 +12,7 @@ function element(tag, values, ...children) {
   const { data, ...others } = values;
   const made = Object.assign(document.createElement(tag), others);
   Object.assign(made.dataset, data);
-  made.append(...children.filter((child) => child !== null));
+  made.append(...children.filter((child) => child !== null && child !== undefined));
   return made;
 }
 const words = (className, ...texts) => element("span", { className }, ...texts);
@@ -46,7 +46,7 @@ function byteColumn({ node, chosen }) {
   const most = Math.max(...symbolsOf.map((child) => child.count));
   const row = (at) => {
     const child = symbolsOf[at];
-    const { titles, category } = summaryOf(child);
+    const { titles, category, spread } = summaryOf(child);
     const bar = element("span", { className: "bar" });
     bar.style.width = `${(100 * child.count) / most}%`;
     const none = child.first === child.last;
@@ -54,7 +54,11 @@ function byteColumn({ node, chosen }) {
       "a",
       { href: hashOf(child.prefix), data: { prefix: hexOf(child.prefix).join("") } },
       words("symbol", hexOf(child.prefix).at(-1)),
-      words("count", items(child.count), ` · ${percent(child.count / node.count)}`),
+      words(
+        "count",
+        `${items(child.count)} · ${percent(child.count / node.count)}`,
+        spread === null ? "" : ` · ${isOneSid(child) ? "one SID" : `spread ${spread.toFixed(2)}`}`,
+      ),
       words("gauge", bar),
       none ? words("title muted", "none of them was drawn") : null,
       ...titles.map((text) => element("span", { className: "title", title: text }, title(text))),
@@ -75,12 +79,10 @@ function itemsColumn({ node }) {
   const heading = element("h2", {}, depth ? `Items under ${hexOf(node.prefix).join(" ")}` : "All items");
   const said = [
     node.count > shown ? `${number(shown)} of ${items(node.count)} were drawn` : items(shown),
-    depth && spread !== null
-      ? `two of them are ${spread.toFixed(2)} as far apart as two of all items`
-      : null,
+    depth && spread !== null ? `spread ${spread.toFixed(2)}` : null,
   ];
   const row = (at) => itemLink(node.first + at, { prefix: node.prefix, nShared: depth });
-  const about = element("p", {}, said.filter(Boolean).join("; "));
+  const about = element("p", {}, said.filter(Boolean).join(" · "));
   return column(`items ${hexOf(node.prefix).join("")}`, heading, about, ...paged(shown, row));
 }
 
@@ -103,9 +105,13 @@ function itemLink(place, { prefix = null, nShared = 0, before = null } = {}) {
     { href: hashOf(prefix, place), data: { place } },
     before,
     element("span", { className: "title", title: titleOf(place) }, title(titleOf(place))),
-    sidOfItem(place, nShared),
-    given.titles ? words("id", title(given.ids[place])) : null,
-    categoryOf[place] >= 0 ? words("category", title(given.categories[categoryOf[place]])) : null,
+    element(
+      "span",
+      { className: "facts" },
+      sidOfItem(place, nShared),
+      given.titles && title(given.ids[place]),
+      categoryNameOf(place) && title(categoryNameOf(place)),
+    ),
   );
 }
 
@@ -124,6 +130,7 @@ function specsOf(prefix) {
   return { node, specs: [...specs, { node, make: itemsColumn }] };
 }
 
+// Whether all items of a prefix, those not drawn too, have one SID.
 function isOneSid({ first, last, count }) {
   const [one, other] = [first, last - 1];
   return first < last && count === last - first && symbols.every((each) => each[one] === each[other]);
@@ -136,7 +143,6 @@ function showColumns(specs, place) {
   if (kept >= 0) {
     while (columns.children.length > kept) columns.lastChild.remove();
     columns.append(...specs.slice(kept).map((spec) => spec.make(spec)));
-    columns.scrollLeft = columns.scrollWidth;
   } else {
     while (columns.children.length > specs.length) columns.lastChild.remove();
   }
@@ -146,6 +152,17 @@ function showColumns(specs, place) {
     const isChosen = own === undefined ? chosen.has(prefix) : Number(own) === place;
     if (isChosen) link.setAttribute("aria-current", "true");
     else link.removeAttribute("aria-current");
+  }
+}
+
+// Bring what is chosen into sight, in its column and among the columns, but leave the page in place.
+function scrollToChosen() {
+  columns.scrollLeft = columns.scrollWidth;
+  for (const each of columns.querySelectorAll(".byte")) {
+    const link = each.querySelector("[aria-current]");
+    if (!link) continue;
+    const [box, row] = [each.getBoundingClientRect(), link.getBoundingClientRect()];
+    if (row.top < box.top || row.bottom > box.bottom) each.scrollTop += row.top - box.top - box.height / 3;
   }
 }
 
@@ -164,14 +181,12 @@ function render() {
   showPath(node);
   showColumns(specs, place);
   showItem(place, prefix);
+  scrollToChosen();
   byId("found").textContent = missing ? `There is ${missing} on this page.` : "";
 }
 
-const order = byId("order");
-const sayOrder = () => (order.textContent = bySymbol ? "Most items first" : "In order of symbols");
-order.addEventListener("click", () => {
-  bySymbol = !bySymbol;
-  sayOrder();
+byId("order").addEventListener("change", (event) => {
+  bySymbol = event.target.value === "symbol";
   columns.replaceChildren();
   render();
 });
@@ -226,6 +241,5 @@ window.addEventListener("hashchange", () => {
   render();
 });
 byId("browse").hidden = false;
-sayOrder();
 render();
 requestAnimationFrame(() => performance.mark("first columns"));

@@ -27,7 +27,7 @@ function showItem(place, prefix) {
   const [first, last] = sameSid(place);
   const others = [...Array(last - first).keys()].map((at) => first + at).filter((at) => at !== place);
   const heading = element("h2", { id: "item-title", tabIndex: -1 }, title(titleOf(place)));
-  const category = categoryOf[place] < 0 ? null : given.categories[categoryOf[place]];
+  const category = categoryNameOf(place);
   panel.replaceChildren(
     close,
     heading,

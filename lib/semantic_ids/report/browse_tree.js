@@ -19,6 +19,7 @@ const symbols = given.layout.map((_, byte) => allSymbols.subarray(byte * n, (byt
 const categoryOf = unpack(given.category_of, Int32Array);
 
 const titleOf = (place) => given.titles?.[place] ?? given.ids[place];
+const categoryNameOf = (place) => given.categories[categoryOf[place]] ?? null;
 const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0"));
 const sidOf = (place) => symbols.map((column) => column[place]);
 
@@ -69,7 +70,7 @@ function meanOf(first, last) {
 }
 
 // What each symbol of each byte adds to a vector's product with a decoded SID.
-function lookUpsOf({ vector, used }) {
+function lookUpsOf(vector, used = null) {
   const products = new Float64Array(nRows);
   for (let row = 0; row < nRows; row++) {
     if (used && !used[row]) continue;
@@ -82,15 +83,17 @@ function lookUpsOf({ vector, used }) {
   );
 }
 
-// The k items of the lowest score, ties by place; a score is the squared distance less what is the
-// same for all: the norm of the vector that the look-ups are of.
-function lowest(lookUps, k, first, last, skip = [0, 0]) {
+function productWith(lookUps, place) {
+  let sum = 0;
+  for (let byte = 0; byte < width; byte++) sum += lookUps[byte][symbols[byte][place]];
+  return sum * scale;
+}
+
+// The k items of the lowest score, ties by place.
+function lowest(k, first, last, scoreOf) {
   const best = [];
   for (let place = first; place < last; place++) {
-    if (place >= skip[0] && place < skip[1]) continue;
-    let product = 0;
-    for (let byte = 0; byte < width; byte++) product += lookUps[byte][symbols[byte][place]];
-    const score = norms[place] - 2 * scale * product;
+    const score = scoreOf(place);
     if (best.length === k && score >= best[k - 1].score) continue;
     let at = best.length;
     while (at && best[at - 1].score > score) at--;
@@ -101,15 +104,16 @@ function lowest(lookUps, k, first, last, skip = [0, 0]) {
 }
 
 // The root mean square of the distances between two of some items; null of one item.
-function spreadOf(first, last, mean = meanOf(first, last)) {
+function spreadOf(first, last, mean) {
   const size = last - first;
   if (size < 2) return null;
   let sum = 0;
   for (let place = first; place < last; place++) sum += norms[place];
-  const centre = mean.vector.reduce((total, value) => total + value * value, 0) * scale;
-  return Math.sqrt(Math.max(0, (2 * (sum - size * centre)) / (size - 1)));
+  return Math.sqrt(Math.max(0, (2 * (sum - size * normOf(mean.vector))) / (size - 1)));
 }
-const spreadOfAll = spreadOf(0, n);
+const normOf = (vector) => vector.reduce((total, value) => total + value * value, 0) * scale;
+const centre = meanOf(0, n);
+const spreadOfAll = spreadOf(0, n, centre);
 const relative = (distance) => (spreadOfAll ? distance / spreadOfAll : 0);
 
 // Items of the very SID, from place to place.
@@ -123,11 +127,30 @@ function sameSid(place) {
 
 // The nearest items of other SIDs, with their distances as shares of that between two items of all.
 function nearestOf(place, k = 10) {
-  const { vector } = meanOf(place, place + 1);
-  return lowest(lookUpsOf({ vector }), k, 0, n, sameSid(place)).map(({ place: other, score }) => ({
-    place: other,
-    distance: relative(Math.sqrt(Math.max(0, score + norms[place]))),
-  }));
+  const lookUps = lookUpsOf(meanOf(place, place + 1).vector);
+  const [first, last] = sameSid(place);
+  const scoreOf = (other) =>
+    other >= first && other < last ? Infinity : norms[other] - 2 * productWith(lookUps, other);
+  return lowest(k, 0, n, scoreOf)
+    .filter(({ score }) => score < Infinity)
+    .map(({ place: other, score }) => ({
+      place: other,
+      distance: relative(Math.sqrt(Math.max(0, norms[place] + score))),
+    }));
+}
+
+// The items that point most nearly the way from the catalogue's mean to that of some items.
+let centreLookUps;
+function characteristic(first, last, mean, k) {
+  centreLookUps ??= lookUpsOf(centre.vector);
+  const way = mean.vector.map((value, at) => value - centre.vector[at]);
+  const lookUps = lookUpsOf(way, mean.used);
+  const ofCentre = way.reduce((total, value, at) => total + value * centre.vector[at], 0) * scale;
+  const centreNorm = normOf(centre.vector);
+  return lowest(k, first, last, (place) => {
+    const square = norms[place] - 2 * productWith(centreLookUps, place) + centreNorm;
+    return square > 0 ? (ofCentre - productWith(lookUps, place)) / Math.sqrt(square) : 0;
+  });
 }
 
 // A prefix: `first` to `last` are its items that are shown, `count` is of all items where those were
@@ -178,14 +201,14 @@ function pathTo(prefix) {
   return path;
 }
 
-// What a prefix holds, in words: titles of the items nearest to its mean, and its commonest category.
+// What a prefix holds: characteristic titles, how far apart its items are, its commonest category.
 function summaryOf(node) {
   if (node.summary || node.first === node.last) return node.summary ?? { titles: [], spread: null };
   const mean = meanOf(node.first, node.last);
-  const near = lowest(lookUpsOf(mean), 12, node.first, node.last);
+  const near = characteristic(node.first, node.last, mean, 12);
   const titles = [...new Set(near.map(({ place }) => titleOf(place)))].slice(0, 3);
   const spread = spreadOf(node.first, node.last, mean);
-  node.summary = { titles, spread: spread && relative(spread), category: commonest(node) };
+  node.summary = { titles, spread: spread === null ? null : relative(spread), category: commonest(node) };
   return node.summary;
 }
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 from pyspark.sql import DataFrame, SparkSession
@@ -62,6 +63,12 @@ class SidInputs:
         of_codebook = F.col("codebook_id") == self.codebook.codebook_id
         item_id = F.col("item_id").cast(self.item_id)
         return self.item_sids.rows.where(of_codebook).select(item_id, "sid")
+
+    def stages_in_words(self) -> str:
+        """Write stages as a configuration does, those that repeat once: `5 x centroids: 256`."""
+        stages = [str(stage.to_dict()).strip("{}") for stage in self.codebook.spec.stages]
+        runs = ((stage.replace("'", ""), len(list(same))) for stage, same in groupby(stages))
+        return ", ".join(f"{n} x {stage}" if n > 1 else stage for stage, n in runs)
 
 
 def open_sids(spark: SparkSession, config: NamesSids) -> SidInputs:
