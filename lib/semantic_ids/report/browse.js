@@ -216,7 +216,10 @@ document.addEventListener("keydown", (event) => {
   if (!list || event.altKey || event.ctrlKey || event.metaKey) return;
   const links = [...list.querySelectorAll("a")];
   const at = links.indexOf(link);
-  const beside = (step) => list.closest(".column")?.[step]?.querySelector("a[aria-current], a");
+  const beside = (step) => {
+    const other = list.closest(".column")?.[step];
+    return other?.querySelector("a[aria-current]") ?? other?.querySelector("a");
+  };
   const go = {
     ArrowDown: () => links[at + 1],
     ArrowUp: () => links[at - 1] ?? (list === hits ? asked : null),

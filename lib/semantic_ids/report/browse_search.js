@@ -15,7 +15,8 @@ function search(asked, limit) {
   return { total, places };
 }
 
-// Where one is: `#prefix=32b5`, `#item=22423`, or both. An item alone stands under its whole SID.
+// Where one is: `#prefix=32b5`, `#item=22423`, or both. An item alone stands under its whole SID; where
+// ids look the same because they were cut, `place` says which is meant.
 let placeOfId;
 
 function placeOf(id) {
@@ -29,7 +30,8 @@ function placeOf(id) {
 function whereIs(hash) {
   const asked = new URLSearchParams(hash.replace(/^#/, ""));
   const [id, hex] = [asked.get("item"), asked.get("prefix")];
-  const place = id === null ? null : placeOf(id);
+  const at = Number(asked.get("place"));
+  const place = id === null ? null : given.ids[at] === id ? at : placeOf(id);
   if (place === undefined) return { prefix: [], place: null, missing: `no item ${id}` };
   if (hex === null) return { prefix: place === null ? [] : sidOf(place), place };
   const isHex = /^([0-9a-f]{2})*$/.test(hex);
@@ -43,6 +45,9 @@ function whereIs(hash) {
 function hashOf(prefix, place = null) {
   const asked = new URLSearchParams();
   if (prefix) asked.set("prefix", hexOf(prefix).join(""));
-  if (place !== null) asked.set("item", given.ids[place]);
+  if (place !== null) {
+    asked.set("item", given.ids[place]);
+    if (placeOf(given.ids[place]) !== place) asked.set("place", place);
+  }
   return `#${asked}`;
 }
