@@ -166,7 +166,7 @@ def test_labels_of_other_ids_are_refused(spark, shop):
 
 
 def test_a_codebook_without_items_is_refused(spark, shop):
-    with pytest.raises(TableError, match="has no SID of codebook .*: run quantize_items with it"):
+    with pytest.raises(TableError, match=r"has no SID of codebook .*: run quantize_items with it"):
         count_prefixes(opened(spark, shop, item_sids=f"{shop.folder}/empty")[1])
 
 

@@ -88,7 +88,8 @@ function itemsColumn({ node }) {
 
 function column(key, heading, about, ...list) {
   heading.id = `column-${key.replace(" ", "-")}`;
-  const made = element("section", { className: `column ${key.split(" ")[0]}`, data: { key } }, heading, about, ...list);
+  const head = element("header", {}, heading, about);
+  const made = element("section", { className: `column ${key.split(" ")[0]}`, data: { key } }, head, ...list);
   made.setAttribute("aria-labelledby", heading.id);
   return made;
 }
