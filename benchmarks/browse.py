@@ -4,7 +4,7 @@
 
 The items are the example shop's embeddings (384 floats) with noise, each with a title, an id and a
 category; the codebooks are fitted on the shop. The browser is Debian's chromium, headless, by
-selenium. Opening runs from the start of the navigation to the frame after the first columns;
+selenium. Opening runs from the start of the navigation to the frame of the first columns;
 neighbours and search are calls of the page's own functions. Medians of the rounds; prints Markdown,
 writes JSON.
 """

@@ -89,6 +89,11 @@ class Catalogue:
         """Titles on one line, and cut; None where nothing would be seen."""
         return [_cut(title or "") or None for title in self.titles]
 
+    @property
+    def shown_category(self) -> str:
+        """The name of the column of categories, on one line, and cut."""
+        return _cut(self.category or "")
+
     @cached_property
     def shown_categories(self) -> list[str | None]:
         """Categories on one line, and cut; None where nothing would be seen."""
