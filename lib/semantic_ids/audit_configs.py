@@ -8,13 +8,25 @@ from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
 from semantic_ids.report import Format
 
-__all__ = ["AuditChurn", "AuditFootprint", "AuditQuality", "ReportSection"]
+__all__ = [
+    "AuditChurn",
+    "AuditFootprint",
+    "AuditQuality",
+    "BrowseItems",
+    "FolderSection",
+    "ReportSection",
+]
 
 
-class ReportSection(Section):
-    """Where a report goes, and as what."""
+class FolderSection(Section):
+    """Where a report goes."""
 
     folder: str = Field(description="a local folder for the report's files", min_length=1)
+
+
+class ReportSection(FolderSection):
+    """Where a report goes, and as what."""
+
     formats: list[Format] = Field(
         default=[*get_args(Format)],
         description="html, markdown and json, or some of them",
@@ -38,7 +50,7 @@ class _Reporting(JobConfig):
         given = values.get("report") if isinstance(values, dict) else None
         if not isinstance(given, dict):
             return values
-        default: ReportSection = cls.model_fields["report"].default
+        default: FolderSection = cls.model_fields["report"].default
         return values | {"report": default.model_dump() | given}
 
 
@@ -147,4 +159,37 @@ class AuditChurn(_Sampling):
             if self.sequences is None:
                 given, other = other, given
             raise ValueError(f"{other}: a value is required where {given} is given")
+        return self
+
+
+class BrowseItems(_Reporting):
+    """Write the page in which people walk the SIDs of a catalogue."""
+
+    item_sids: Table = Field(description="what quantize_items wrote")
+    codebooks: Table = Field(description="the table that holds the codebook")
+    codebook: str = Field(description="a codebook_id, or a name", min_length=1)
+    releases: Table | None = Field(
+        None, description="what a name means; default: the newest codebook of that name"
+    )
+    labels: Table | None = Field(None, description="item_id, the label and the category")
+    label: str | None = Field(
+        None, description="the column that names an item to people; default: item_id"
+    )
+    category: str | None = Field(None, description="a column that says what kind an item is")
+    max_items: int = Field(
+        100_000,
+        gt=0,
+        le=1_000_000,
+        description="items on the page; of more, so many are drawn by hash of item_id",
+    )
+    report: FolderSection = FolderSection(folder="browse")
+
+    @model_validator(mode="after")
+    def _labels_have_columns(self) -> "BrowseItems":
+        columns = {"label": self.label, "category": self.category}
+        for key, column in columns.items():
+            if column and not self.labels:
+                raise ValueError(f"labels: a value is required where {key} is given")
+        if self.labels and not any(columns.values()):
+            raise ValueError("label or category must be given where labels is, got neither")
         return self

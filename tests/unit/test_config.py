@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_ids.audit_configs import AuditChurn, AuditFootprint, AuditQuality
+from semantic_ids.audit_configs import AuditChurn, AuditFootprint, AuditQuality, BrowseItems
 from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
@@ -25,6 +25,7 @@ JOBS = {
     "audit_churn": AuditChurn,
     "audit_footprint": AuditFootprint,
     "audit_quality": AuditQuality,
+    "browse_items": BrowseItems,
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
     "fit_codebook": FitCodebook,
@@ -514,3 +515,32 @@ def test_a_job_without_a_report_has_no_option_format(file, capsys):
         run_job(FitCodebook, pytest.fail, ["--config", str(file(FIT)), "--format", "html"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith("error: unrecognized arguments: --format\n")
+
+
+# The browse page
+
+BROWSE = ("item_sids=a/i", "codebooks=a/c", "codebook=text")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["label=title"], "labels: a value is required where label is given"),
+        (["category=kind"], "labels: a value is required where category is given"),
+        (["labels=a/l"], "label or category must be given where labels is, got neither"),
+        (["max_items=0"], "max_items: input should be greater than 0, got 0"),
+        (
+            ["report.formats=[html]"],
+            "report.formats: unknown key, it must be one of: folder",
+        ),
+    ],
+)
+def test_what_a_browse_page_cannot_be_made_of_is_refused(overrides, sentence):
+    assert refused(BrowseItems, None, *BROWSE, *overrides) == sentence
+
+
+def test_a_browse_page_is_html_and_has_no_option_format(capsys):
+    assert load_config(BrowseItems, None, BROWSE).report.folder == "browse"
+    with pytest.raises(SystemExit):
+        run_job(BrowseItems, pytest.fail, [*BROWSE, "--format", "html"])
+    assert "unrecognized arguments: --format" in capsys.readouterr().err

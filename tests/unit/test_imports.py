@@ -30,7 +30,7 @@ THIRD_PARTIES = {
     "codebook": {"numpy", "numba", "safetensors", "faiss"},
     "estimator": {"numpy", "sklearn"},
     "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
-    "report": {"jinja2", "matplotlib"},
+    "report": {"jinja2", "matplotlib", "numpy"},
     "config": {"pydantic", "pydantic_core", "yaml"},
     "job_configs": {"pydantic"},
     "audit_configs": {"pydantic"},

@@ -29,7 +29,7 @@ from semantic_ids.codebook.jackknife import jackknife_half_width
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
 from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
 from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
-from semantic_ids.codebook.search import SIDIndex, distances, nearest
+from semantic_ids.codebook.search import SIDIndex, distances, nearest, squared_norms
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.codebook.tables import digit_tables
 from semantic_ids.codebook.usage import Use, digit_counts, use_of
@@ -91,6 +91,7 @@ __all__ = [
     "save_file",
     "sids_of",
     "sids_to_bytes",
+    "squared_norms",
     "summarise_moves",
     "symbol_drift",
     "tenths",

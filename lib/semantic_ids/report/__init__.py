@@ -1,5 +1,7 @@
 """Measured values in, pages out: HTML, Markdown and JSON. Pure: no Spark, no files written."""
 
+from semantic_ids.report.browse import Catalogue, PrefixCounts, browse_headline
+from semantic_ids.report.browse_html import browse_to_html
 from semantic_ids.report.churn import (
     CategoryChurn,
     Churn,
@@ -49,6 +51,7 @@ from semantic_ids.report.table_size import Part, TableSize
 __all__ = [
     "Arm",
     "ByteUse",
+    "Catalogue",
     "CategoryChurn",
     "CategoryPurity",
     "Chart",
@@ -70,6 +73,7 @@ __all__ = [
     "NeRun",
     "Page",
     "Part",
+    "PrefixCounts",
     "Quality",
     "Sample",
     "Section",
@@ -82,6 +86,8 @@ __all__ = [
     "UserChurn",
     "Value",
     "Word",
+    "browse_headline",
+    "browse_to_html",
     "churn_headline",
     "churn_page",
     "file_name",

@@ -21,8 +21,7 @@ from semantic_ids.spark.churn_events import count_events
 from semantic_ids.spark.churn_inputs import ChurnInputs, Side, files_there
 from semantic_ids.spark.churn_items import PairedItems, count_items, draw_pairs
 from semantic_ids.spark.churn_measures import Names, measure_churn
-from semantic_ids.spark.quality import stages_of
-from semantic_ids.spark.quality_draw import look_up
+from semantic_ids.spark.drawing import look_up_readable
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
 
@@ -69,7 +68,7 @@ def _names(config: AuditChurn, inputs: ChurnInputs, pairs: PairedItems) -> Names
     n_items = len(pairs.before)
     if not wanted or inputs.labels is None or not n_items:
         return [None] * n_items, [pa.nulls(n_items, pa.string()) for _ in config.categories]
-    found = look_up(inputs.labels, pairs.item_ids, wanted)
+    found = look_up_readable(inputs.labels, pairs.item_ids, wanted)
     titles = found["label"].to_pylist() if config.label else [None] * n_items
     columns = [found[name].combine_chunks() for name in wanted if name != "label"]
     return titles, columns
@@ -87,12 +86,11 @@ def _compared(inputs: ChurnInputs, n_sample: int, run_id: str) -> Compared:
 
 
 def _shown(side: Side) -> SideShown:
-    codebook = side.codebook
     version = side.item_sids.delta_version
     return SideShown(
-        codebook_id=codebook.codebook_id,
+        codebook_id=side.codebook.codebook_id,
         name=side.filed.name,
-        stages=stages_of(codebook),
+        stages=side.stages_in_words(),
         version=side.item_sids.version if version is None else f"version {version}",
     )
 

@@ -5,17 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import BinaryType, DataType, IntegerType, LongType, StringType
+from pyspark.sql import SparkSession
+from pyspark.sql.types import BinaryType, IntegerType, LongType, StringType
 
 from semantic_ids.audit_configs import AuditChurn
-from semantic_ids.codebook import Codebook
 from semantic_ids.errors import TableError
 from semantic_ids.spark.codebooks import FiledCodebook, open_filed
-from semantic_ids.spark.quality_inputs import require_ids, require_labels
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
+from semantic_ids.spark.sid_inputs import SidInputs, open_sids, require_names
 from semantic_ids.spark.sources import Source, open_source
 
 __all__ = ["ChurnInputs", "Side", "files_there", "open_churn"]
@@ -24,30 +22,15 @@ _NO_FILE = re.compile(r"FILE_NOT_EXIST|FileNotFoundException|DELTA_FILE_NOT_FOUN
 
 
 @dataclass(frozen=True)
-class Side:
+class Side(SidInputs):
     """One of the two states that are compared.
 
     Parameters
     ----------
-    filed : FiledCodebook
-    item_sids : Source
     sequences : Source or None
     """
 
-    filed: FiledCodebook
-    item_sids: Source
     sequences: Source | None
-
-    @property
-    def codebook(self) -> Codebook:
-        """The codebook of its SIDs."""
-        return self.filed.codebook
-
-    def sids(self, item_id: DataType) -> DataFrame:
-        """Select item_id and sid of the codebook's items."""
-        of_codebook = F.col("codebook_id") == self.codebook.codebook_id
-        rows = self.item_sids.rows.where(of_codebook)
-        return rows.select(F.col("item_id").cast(item_id), "sid")
 
 
 @dataclass(frozen=True)
@@ -69,11 +52,6 @@ class ChurnInputs:
     def is_one_codebook(self) -> bool:
         """Whether the SIDs of both sides mean the same, so that they compare."""
         return self.before.codebook.codebook_id == self.after.codebook.codebook_id
-
-    @property
-    def item_id(self) -> DataType:
-        """The type of item ids."""
-        return id_type(self.after.item_sids, "item_id")
 
     def given(self) -> list[tuple[str, Source]]:
         """List the tables, each version once, under the keys that people know."""
@@ -99,21 +77,18 @@ def open_churn(spark: SparkSession, config: AuditChurn) -> ChurnInputs:
         If a table, a version or a codebook is missing, a table has no column of a name and type
         needed, or both sides are one codebook.
     """
-    filed = open_filed(spark, config)
-    item_sids = open_source(spark, "item_sids", config.item_sids)
-    item_sids.require("sid", [LongType], "bigint")
-    item_sids.require("codebook_id", [StringType], "string")
+    sids = open_sids(spark, config)
+    filed, item_sids, item_id = sids.filed, sids.item_sids, sids.item_id
     sequences_before, sequences = _open_sequences(spark, config)
-    after = Side(filed, item_sids, sequences)
+    after = Side(filed, item_sids, item_id, sequences)
     labels = None
     if config.labels:
         labels = open_source(spark, "labels", config.labels)
-        require_ids(labels, item_sids)
-        require_labels(labels, config.label, config.categories)
+        require_names(labels, [config.label, *config.categories], sids)
     if isinstance(config.before, int):
         earlier = _at_version(item_sids, config.before, key="before")
-        require_ids(earlier, item_sids)
-        return ChurnInputs(Side(filed, earlier, sequences_before), after, labels)
+        require_names(earlier, [], sids)
+        return ChurnInputs(Side(filed, earlier, item_id, sequences_before), after, labels)
     other = _open_before(spark, config, config.before)
     if other.codebook.codebook_id == filed.codebook.codebook_id:
         raise TableError(
@@ -121,7 +96,7 @@ def open_churn(spark: SparkSession, config: AuditChurn) -> ChurnInputs:
             f"{filed.codebook.codebook_id} as {config.codebook!r} does; the number of a version of "
             "item_sids compares one codebook over time"
         )
-    return ChurnInputs(Side(other, item_sids, sequences_before), after, labels)
+    return ChurnInputs(Side(other, item_sids, item_id, sequences_before), after, labels)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from semantic_ids.errors import TableError
 from semantic_ids.report import Counts
 from semantic_ids.spark.churn_inputs import ChurnInputs, Side
-from semantic_ids.spark.quality_draw import bound_of
+from semantic_ids.spark.drawing import hash_bound
 
 __all__ = ["PairedItems", "count_items", "draw_pairs", "first_byte", "first_byte_counts"]
 
@@ -69,7 +69,7 @@ def _pairs(inputs: ChurnInputs, where: Column | None = None) -> DataFrame:
     """Give each item once: its SIDs `before` and `after`, and how many rows each side has."""
     sides = []
     for side, name in ((inputs.before, "before"), (inputs.after, "after")):
-        rows = side.sids(inputs.item_id)
+        rows = side.sids()
         chosen = rows if where is None else rows.where(where)
         sides.append(chosen.select("item_id", "sid", F.lit(name == "after").alias("is_after")))
     is_after = F.col("is_after")
@@ -126,7 +126,7 @@ def first_byte_counts(moved: Column, first: Column, width: int) -> list[Column]:
 def draw_pairs(inputs: ChurnInputs, n_both: int, size: int) -> PairedItems:
     """Draw the `size` items of lowest hash among those on both sides."""
     place = F.xxhash64("item_id", F.lit(_SEED))
-    cut = bound_of(size + 8 * int(size**0.5) + 8, n_both)
+    cut = hash_bound(size + 8 * int(size**0.5) + 8, n_both)
     pairs = _pairs(inputs, place <= cut).where("n_before > 0 and n_after > 0")
     drawn = pairs.orderBy(place, "item_id").limit(size).select("item_id", "before", "after")
     table = drawn.toArrow()
