@@ -41,7 +41,6 @@ class SIDTables(nn.Module):
     gram: Tensor | None
     shifts: Tensor
     first_rows: Tensor
-    pairs: Tensor
 
     def __init__(
         self,
@@ -65,7 +64,6 @@ class SIDTables(nn.Module):
             "gram": gram,
             "shifts": 8 * bytes_from_coarsest.flip(0),
             "first_rows": VALUES * bytes_from_coarsest,
-            "pairs": torch.triu_indices(self.width, self.width, device=table.device),
         }
         for name, buffer in constants.items():
             self.register_buffer(name, buffer, persistent=False)
@@ -112,9 +110,13 @@ class SIDTables(nn.Module):
         """
         if self.gram is None:
             raise InputError("norms must be True in SIDEmbedding(codebook, norms=True), got False")
-        first, second = (rows.index_select(-1, columns) for columns in self.pairs)
-        lookups = first * len(self.table) + second
-        return sum_rows(self.gram.view(-1, 1), lookups).squeeze(-1)
+        products = self.gram.view(-1, 1)
+        squares = products.new_zeros(*rows.shape[:-1], 1)
+        for j in range(self.width):
+            # One byte at a time: all pairs at once would hold 36 integers an event.
+            lookups = rows[..., j : j + 1] * self.gram.shape[0] + rows[..., j:]
+            squares = squares + sum_rows(products, lookups)
+        return squares.squeeze(-1)
 
     def norms(self, sids: Tensor) -> Tensor:
         """Return the 2-norms of SIDs' vectors without decoding: a look-up per pair of bytes.
