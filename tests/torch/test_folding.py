@@ -73,7 +73,7 @@ def test_the_state_of_a_folded_layer_holds_its_tables_and_codebook():
 
 def test_what_cannot_be_folded_is_refused():
     embedding = SIDEmbedding(CODEBOOK)
-    with pytest.raises(InputError, match="linear must be an nn.Linear, got ReLU"):
+    with pytest.raises(InputError, match=r"linear must be an nn.Linear, got ReLU"):
         embedding.fold(nn.ReLU())
     with pytest.raises(ShapeError, match="linear must take 24 floats, got 23"):
         embedding.fold(nn.Linear(23, 3))
@@ -106,5 +106,5 @@ def test_a_head_learns_and_folds_for_serving(hidden):
 def test_a_head_without_a_size_is_refused():
     with pytest.raises(InputError, match="out_features must be a whole number, 1 or more, got 0"):
         SIDHead(DIM, 0)
-    with pytest.raises(InputError, match="hidden must be a whole number, 1 or more, got 1.5"):
+    with pytest.raises(InputError, match=r"hidden must be a whole number, 1 or more, got 1.5"):
         SIDHead(DIM, 3, hidden=[1.5])

@@ -11,11 +11,12 @@ def check_offsets(offsets: Tensor, total: int, *, n: int | None = None) -> None:
 
     Under ``torch.compile`` and export the offsets' values are not looked at.
     """
-    rows = "n" if n is None else str(n)
-    said = f"offsets must be int64 of shape ({rows} + 1,)"
     is_shape = offsets.dtype == torch.int64 and offsets.ndim == 1 and offsets.shape[0] > 0
     if not is_shape or (n is not None and offsets.shape[0] != n + 1):
-        raise ShapeError(f"{said}, got {offsets.dtype} of shape {tuple(offsets.shape)}")
+        raise ShapeError(
+            f"offsets must be int64 of shape ({'n' if n is None else n} + 1,), "
+            f"got {offsets.dtype} of shape {tuple(offsets.shape)}"
+        )
     if torch.compiler.is_compiling():
         return
     first, last = offsets[0].item(), offsets[-1].item()
