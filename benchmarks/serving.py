@@ -9,6 +9,7 @@ rows in a cache because it read them a moment ago.
 
 import argparse
 import json
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -151,8 +152,8 @@ def peak_bytes(run: Callable[[], Any]) -> int:
     with torch.profiler.profile(activities=activities, profile_memory=True) as profiler:
         run()
     events = profiler.profiler.kineto_results.events()
-    changes = sorted((e.start_ns(), e.nbytes()) for e in events if e.name() == "[memory]")
-    return int(np.cumsum([0, *(size for _, size in changes)]).max())
+    changes = sorted((e for e in events if e.name() == "[memory]"), key=lambda e: e.start_ns())
+    return int(np.cumsum([0, *(change.nbytes() for change in changes)]).max())
 
 
 def measure(arms: dict[str, Arm], requests: Callable[[int], Request], rounds: int) -> dict:
@@ -187,6 +188,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
+    os.environ["KINETO_LOG_LEVEL"] = "99"  # or the profiler reports each start and stop
     sizes = {"rows": options.rows, "items": options.items}
     results: dict[str, Any] = {"setting": {"threads": 1, "dim": options.dim, **sizes}}
     with torch.inference_mode():

@@ -89,7 +89,9 @@ class SIDTables(nn.Module):
             If the SIDs are of another dtype or width.
         """
         vectors = sum_rows(self.table, self.rows(sids))
-        return vectors if self.bias is None else vectors + self.bias
+        if self.bias is not None:
+            vectors += self.bias
+        return vectors
 
     def rows(self, sids: Tensor) -> Tensor:
         """Return which rows of the table SIDs sum, int64 of shape (..., width)."""
