@@ -249,7 +249,7 @@ def test_what_a_metric_needs_is_named():
     symbols = random_symbols(CODEBOOKS[0], 2, 7)
     plain = SIDEmbedding(CODEBOOKS[0])
     for metric in METRICS[1:]:
-        with pytest.raises(InputError, match="norms must be True in SIDEmbedding"):
+        with pytest.raises(InputError, match="need a SIDEmbedding made with norms=True, got"):
             sid_scores(plain, queries(2), symbols, metric=metric)
     with pytest.raises(InputError, match=r"metric must be one of dot, .* got 'l2'"):
         sid_scores(plain, queries(2), symbols, metric="l2")

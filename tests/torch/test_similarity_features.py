@@ -140,6 +140,10 @@ def test_half_precision_is_counted_in_full():
     assert found[0, -12:].max().item() == pytest.approx(math.log1p(3000))
 
 
+def test_a_model_that_diverged_shows_and_does_not_break_off():
+    assert FEATURES(torch.tensor([[math.nan, 0.1]]))[0, 0].isnan()
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [

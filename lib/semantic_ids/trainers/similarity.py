@@ -121,7 +121,7 @@ class SimilarityFeatures(nn.Module):
         at_least_one = n_events.clamp_min(1)
         lowest = scores.masked_fill(~mask, -math.inf)
         best = lowest.topk(self.top_k, dim=-1).values
-        is_event = best > -math.inf
+        is_event = best != -math.inf
         best = best.masked_fill(~is_event, 0.0)
         top = best[..., :1]
         age = (mask.flip(-1).cumsum(-1).flip(-1) - 1).clamp_min(0)
@@ -148,7 +148,7 @@ class SimilarityFeatures(nn.Module):
     def _histogram(self, scores: Tensor, events: Tensor) -> Tensor:
         low, high = self.bounds
         place = (scores.detach() - low) * (self.n_bins / (high - low))
-        bins = place.clamp(0, self.n_bins - 1).to(torch.int64)
+        bins = place.nan_to_num().clamp(0, self.n_bins - 1).to(torch.int64)
         counts = scores.new_zeros(*scores.shape[:-1], self.n_bins)
         return counts.scatter_add(-1, bins, events).log1p()
 

@@ -111,7 +111,10 @@ class SIDTables(nn.Module):
             If the Gram matrix was not asked for.
         """
         if self.gram is None:
-            raise InputError("norms must be True in SIDEmbedding(codebook, norms=True), got False")
+            raise InputError(
+                "norms, cosines and distances need a SIDEmbedding made with norms=True, "
+                f"got {type(self).__name__} without"
+            )
         products = self.gram.view(-1, 1)
         squares = products.new_zeros(*rows.shape[:-1], 1)
         for j in range(self.width):
