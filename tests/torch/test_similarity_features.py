@@ -152,6 +152,7 @@ def test_a_model_that_diverged_shows_and_does_not_break_off():
         ({"n_newest": -1}, "n_newest must be a whole number, 1 or more, got -1"),
         ({"temperatures": [0.1, 0]}, "temperatures must be numbers that are positive .* got 0"),
         ({"recency_scales": [-5.0]}, "recency_scales must be numbers that are positive .* got -5"),
+        ({"thresholds": 0.5}, "thresholds must be a sequence of numbers, got 0.5"),
         ({"thresholds": [math.nan]}, "thresholds must be numbers that are finite, got nan"),
         ({"bounds": (1.0, -1.0)}, "bounds must be a lower and a higher number, got"),
     ],

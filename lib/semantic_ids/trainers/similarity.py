@@ -190,6 +190,8 @@ def _broadcast(mask: Tensor | None, scores: Tensor) -> Tensor:
 
 
 def _check_numbers(name: str, values: Sequence[float], *, positive: bool = False) -> None:
+    if isinstance(values, Real):
+        raise InputError(f"{name} must be a sequence of numbers, got {values!r}")
     for value in values:
         is_real = isinstance(value, Real) and not isinstance(value, bool)
         if not is_real or not math.isfinite(value) or (positive and value <= 0):
