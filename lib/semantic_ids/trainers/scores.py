@@ -98,8 +98,8 @@ def _sums_of_products(
 
     Products are laid out (B * rows of the table, C), so that a look-up reads C neighbours.
     """
-    products = (queries @ embedding.table.T).mT.flatten().view(-1, queries.shape[1])
-    first_rows = row_of_event * embedding.table.shape[0]
+    products = embedding.products(queries).mT.flatten().view(-1, queries.shape[1])
+    first_rows = (row_of_event * embedding.table.shape[0]).to(rows.dtype)
     return sum_rows(products, rows + first_rows.unsqueeze(-1))
 
 

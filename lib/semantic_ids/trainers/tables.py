@@ -21,6 +21,9 @@ class SIDTables(nn.Module):
     table : Tensor of shape (width * 256 + 1, embedding_dim)
         The rows of byte 0, then those of byte 1 and so on; the last row is zeros.
     bias : Tensor of shape (embedding_dim,), or None
+    factors : pair of Tensors, or None
+        D of shape (width * 256 + 1, n_rows) and V of shape (n_rows, embedding_dim), with
+        ``table = D V``.
     gram : Tensor of shape (width * 256 + 1, width * 256 + 1), or None
         Dot products of the rows, those of different bytes doubled.
     codebook_id : str
@@ -38,6 +41,8 @@ class SIDTables(nn.Module):
 
     table: Tensor
     bias: Tensor | None
+    design: Tensor | None
+    basis: Tensor | None
     gram: Tensor | None
     shifts: Tensor
     first_rows: Tensor
@@ -47,6 +52,7 @@ class SIDTables(nn.Module):
         table: Tensor,
         *,
         bias: Tensor | None,
+        factors: tuple[Tensor, Tensor] | None,
         gram: Tensor | None,
         codebook_id: str,
         knows_null: bool,
@@ -60,10 +66,13 @@ class SIDTables(nn.Module):
         bytes_from_coarsest = torch.arange(self.width, device=table.device)
         self.register_buffer("table", table, persistent=in_state)
         self.register_buffer("bias", bias, persistent=in_state)
+        design, basis = factors if factors and _is_faster(*factors) else (None, None)
+        self.register_buffer("basis", basis, persistent=in_state)
         constants = {
+            "design": design,
             "gram": gram,
             "shifts": 8 * bytes_from_coarsest.flip(0),
-            "first_rows": VALUES * bytes_from_coarsest,
+            "first_rows": (VALUES * bytes_from_coarsest).to(torch.int32),
         }
         for name, buffer in constants.items():
             self.register_buffer(name, buffer, persistent=False)
@@ -94,13 +103,19 @@ class SIDTables(nn.Module):
         return vectors
 
     def rows(self, sids: Tensor) -> Tensor:
-        """Return which rows of the table SIDs sum, int64 of shape (..., width)."""
-        symbols = self._symbols(sids)
-        rows = symbols + self.first_rows
+        """Return which rows of the table SIDs sum, int32 of shape (..., width)."""
+        rows = self._symbols(sids)
         if self.knows_null:
+            rows += self.first_rows
             return rows
-        is_null = (symbols == VALUES - 1).all(dim=-1, keepdim=True)
-        return rows.masked_fill(is_null, VALUES * self.width)
+        is_null = (rows == VALUES - 1).all(dim=-1, keepdim=True)
+        return (rows + self.first_rows).masked_fill(is_null, VALUES * self.width)
+
+    def products(self, queries: Tensor) -> Tensor:
+        """Return the dot products of vectors with all rows of the table, (..., width * 256 + 1)."""
+        if self.design is None or self.basis is None:
+            return queries @ self.table.T
+        return queries @ self.basis.T @ self.design.T
 
     def squared_sums(self, rows: Tensor) -> Tensor:
         """Return ``|sum of rows|^2`` by a look-up per pair of bytes, shape (...).
@@ -151,15 +166,17 @@ class SIDTables(nn.Module):
         return f"width={self.width}, dim={self.embedding_dim}, codebook_id={self.codebook_id}"
 
     def _symbols(self, sids: Tensor) -> Tensor:
+        """Return the bytes of SIDs in memory of their own, int32."""
         if sids.dtype == torch.int64:
             # ONNX has no translation of the operator >>.
-            return torch.bitwise_right_shift(sids.unsqueeze(-1), self.shifts) & (VALUES - 1)
+            shifted = torch.bitwise_right_shift(sids.unsqueeze(-1), self.shifts)
+            return (shifted & (VALUES - 1)).to(torch.int32)
         if sids.dtype != torch.uint8 or sids.shape[-1:] != (self.width,):
             raise ShapeError(
                 f"sids must be int64, or uint8 of shape (..., {self.width}), "
                 f"got {sids.dtype} of shape {tuple(sids.shape)}"
             )
-        return sids.to(torch.int64)
+        return sids.to(torch.int32)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         stored = state_dict.get(f"{prefix}codebook_id_bytes")
@@ -175,9 +192,14 @@ def sum_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Return the sums of a table's rows, of shape (..., k) for rows of shape (..., n)."""
     if torch.onnx.is_in_onnx_export():
         # The exporter turns embedding_bag into a loop over SIDs.
-        return table[rows].sum(dim=-2)
+        return table[rows.to(torch.int64)].sum(dim=-2)
     flat = rows.reshape(-1, rows.shape[-1])
     return F.embedding_bag(flat, table, mode="sum").view(*rows.shape[:-1], table.shape[1])
+
+
+def _is_faster(design: Tensor, basis: Tensor) -> bool:
+    """Whether a product with V, then D, takes fewer multiplications than one with the table."""
+    return basis.numel() + design.numel() < design.shape[0] * basis.shape[1]
 
 
 def _id_tensor(codebook_id: str) -> Tensor:
