@@ -1,10 +1,10 @@
 """What a request costs by how its history is stored: latency, memory and bytes, one thread.
 
 Two questions, each answered by several arms on the same requests: events to 32 floats, and the
-similarity of a candidate with every event. An arm runs twice in a row, and the second counts: on new
-histories, as rows that were read a moment ago would be in a cache, but with its tables as warm as a
-server's. Ratios are of CPU times, the least of all rounds: on one thread that is the latency of a
-core that does nothing else.
+similarity of a candidate with every event. An arm runs twice in a row, and the second run counts:
+on new histories, as rows that were read a moment ago would be in a cache, but with its tables as
+warm as a server's. Ratios are of CPU times, the least of all rounds: on one thread that is the
+latency of a core that does nothing else.
 
 .venv/bin/python benchmarks/serving.py [--rows 1000000] [--rounds 5] [--output FILE]
 """
