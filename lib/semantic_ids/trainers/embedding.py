@@ -41,9 +41,10 @@ class SIDEmbedding(SIDTables):
 
     Notes
     -----
-    Takes ``width * 256 * embedding_dim`` floats. ``state_dict`` holds the codebook_id alone, as the
-    tables come from the codebook: 16 bytes, and loading them into the module of another codebook
-    raises ArtefactError.
+    Takes ``width * 256 * embedding_dim`` floats, and fewer than as many again for the factors of
+    the tables, which make products with candidates cheap. ``state_dict`` holds the codebook_id
+    alone, as the tables come from the codebook: 16 bytes, and loading them into the module of
+    another codebook raises ArtefactError.
 
     Examples
     --------
