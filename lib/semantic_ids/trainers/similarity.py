@@ -124,7 +124,7 @@ class SimilarityFeatures(nn.Module):
         is_event = best != -math.inf
         best = best.masked_fill(~is_event, 0.0)
         top = best[..., :1]
-        age = (mask.flip(-1).cumsum(-1).flip(-1) - 1).clamp_min(0)
+        age = (events.flip(-1).cumsum(-1).flip(-1) - 1).masked_fill(~mask, math.inf)
 
         def mean(weights: Tensor) -> Tensor:
             total = weights.sum(-1, keepdim=True)
@@ -137,11 +137,11 @@ class SimilarityFeatures(nn.Module):
             scores.sum(-1, keepdim=True) / at_least_one,
             *(mean(((lowest - top) / temperature).exp()) for temperature in self.temperatures),
             *(
-                ((scores > threshold) & mask).sum(-1, keepdim=True) / at_least_one
+                (lowest > threshold).to(scores.dtype).sum(-1, keepdim=True) / at_least_one
                 for threshold in self.thresholds
             ),
-            *(mean((age / -scale).exp() * events) for scale in self.recency_scales),
-            *((scores * ((age == i) & mask)).sum(-1, keepdim=True) for i in range(self.n_newest)),
+            *(mean((age / -scale).exp()) for scale in self.recency_scales),
+            *((scores * (age == i)).sum(-1, keepdim=True) for i in range(self.n_newest)),
             self._histogram(scores, events),
         ]
 
