@@ -93,9 +93,6 @@ def arms_of(dim: int, rows: int, items: int) -> tuple[dict[str, Arm], SIDEmbeddi
             floats, lambda r: linear(fetch(r)), fetched, 8, 4 * dim
         ),
         "asymmetric": Arm("similarity", scores, decode, WIDTH, WIDTH * 4),
-        "asymmetric, and 26 features": Arm(
-            "similarity", lambda r: features(scores(r)), decode, WIDTH, WIDTH * 4
-        ),
         "asymmetric cosine": Arm(
             "similarity",
             lambda r: scores(r, metric="cosine"),
@@ -106,6 +103,13 @@ def arms_of(dim: int, rows: int, items: int) -> tuple[dict[str, Arm], SIDEmbeddi
         "asymmetric cosine, norms sent": Arm(
             "similarity",
             lambda r: scores(r, metric="cosine", norms=r.norms),
+            decode,
+            WIDTH + 4,
+            WIDTH * 4,
+        ),
+        "the same, and 26 features": Arm(
+            "similarity",
+            lambda r: features(scores(r, metric="cosine", norms=r.norms)),
             decode,
             WIDTH + 4,
             WIDTH * 4,
