@@ -64,7 +64,7 @@ def arms_of(dim: int, rows: int, items: int) -> tuple[dict[str, Arm], SIDEmbeddi
     learned = torch.randn(rows, K, generator=generator)
     vectors = torch.randn(items, dim, generator=generator)
     decode, fold, fetched = [embedding.table], [folded.table], [vectors]
-    with_gram = [embedding.table, embedding.gram]
+    factors = [embedding.design, embedding.basis] if embedding.design is not None else decode
 
     def fetch(request: Request) -> Tensor:
         shape = request.item_ids.shape
@@ -92,25 +92,25 @@ def arms_of(dim: int, rows: int, items: int) -> tuple[dict[str, Arm], SIDEmbeddi
         "vectors fetched, then linear": Arm(
             floats, lambda r: linear(fetch(r)), fetched, 8, 4 * dim
         ),
-        "asymmetric": Arm("similarity", scores, decode, WIDTH, WIDTH * 4),
+        "asymmetric": Arm("similarity", scores, factors, WIDTH, WIDTH * 4),
         "asymmetric cosine": Arm(
             "similarity",
             lambda r: scores(r, metric="cosine"),
-            with_gram,
+            [*factors, embedding.table, embedding.gram],
             WIDTH,
             4 * (2 * WIDTH + WIDTH * (WIDTH + 1) // 2),
         ),
         "asymmetric cosine, norms sent": Arm(
             "similarity",
             lambda r: scores(r, metric="cosine", norms=r.norms),
-            decode,
+            factors,
             WIDTH + 4,
             WIDTH * 4,
         ),
         "the same, and 26 features": Arm(
             "similarity",
             lambda r: features(scores(r, metric="cosine", norms=r.norms)),
-            decode,
+            factors,
             WIDTH + 4,
             WIDTH * 4,
         ),
