@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +49,7 @@ ARM_FILES = (
 _GROUP_BYTES = 128 * 2**20
 _N_GROUPS = 10
 
-Tables: TypeAlias = Iterator[pa.Table]
+Tables = Iterator[pa.Table]
 
 
 def distribution(symbols: ByteArray) -> tuple[int, float]:
