@@ -18,7 +18,6 @@ from semantic_ids.report import (
 from semantic_ids.spark.footprint_arms import (
     ARM_FILES,
     SETTINGS,
-    distribution,
     write_event_arms,
     write_item_arms,
     write_timestamps,
@@ -35,7 +34,7 @@ from semantic_ids.spark.footprint_inputs import (
 )
 from semantic_ids.spark.footprint_sample import EventSample, from_events, from_segments
 from semantic_ids.spark.footprint_tables import items_of, measure_tables
-from semantic_ids.spark.footprint_ways import fits_float16
+from semantic_ids.spark.footprint_ways import distribution, fits_float16
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source

@@ -9,10 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from semantic_ids.codebook import bytes_to_sids, jackknife_half_width
+from semantic_ids.codebook import jackknife_half_width
 from semantic_ids.report import Arm, Comparison
 from semantic_ids.spark.footprint_sample import (
-    ByteArray,
     EventSample,
     Int64Array,
     Items,
@@ -30,7 +29,6 @@ from semantic_ids.spark.footprint_ways import (
 __all__ = [
     "ARM_FILES",
     "SETTINGS",
-    "distribution",
     "write_event_arms",
     "write_item_arms",
     "write_timestamps",
@@ -51,24 +49,6 @@ _GROUP_BYTES = 128 * 2**20
 _N_GROUPS = 10
 
 Tables: TypeAlias = Iterator[pa.Table]
-
-
-def distribution(symbols: ByteArray) -> tuple[int, float]:
-    """Count the distinct SIDs of events, and give the entropy of their distribution.
-
-    Parameters
-    ----------
-    symbols : ndarray of shape (n, width), uint8
-
-    Returns
-    -------
-    int
-    float
-        In bytes per event.
-    """
-    _, counts = np.unique(bytes_to_sids(symbols, symbols.shape[1]), return_counts=True)
-    shares = counts / counts.sum()
-    return len(counts), float(abs(shares @ np.log2(shares))) / 8
 
 
 @dataclass(frozen=True)

@@ -8,14 +8,13 @@ import pytest
 from semantic_ids.errors import TableError
 from semantic_ids.spark import footprint_arms, footprint_sample
 from semantic_ids.spark.footprint_arms import (
-    distribution,
     write_event_arms,
     write_item_arms,
     write_timestamps,
 )
 from semantic_ids.spark.footprint_sample import Vectors, from_events, from_segments, groups_of
 from semantic_ids.spark.footprint_sizes import read_footer
-from semantic_ids.spark.footprint_ways import fits_float16, prefix_ids
+from semantic_ids.spark.footprint_ways import distribution, fits_float16, prefix_ids
 
 EVENTS = pa.table(
     {
