@@ -34,12 +34,11 @@ from semantic_ids.spark.footprint_inputs import (
 )
 from semantic_ids.spark.footprint_sample import (
     EventSample,
-    distribution,
     from_events,
     from_segments,
 )
 from semantic_ids.spark.footprint_tables import items_of, measure_tables
-from semantic_ids.spark.footprint_ways import fits_float16
+from semantic_ids.spark.footprint_ways import distribution, fits_float16
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source

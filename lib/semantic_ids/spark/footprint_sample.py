@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from semantic_ids.codebook import bytes_to_sids, sids_to_bytes
+from semantic_ids.codebook import sids_to_bytes
 from semantic_ids.errors import TableError
 
 __all__ = [
@@ -17,7 +17,6 @@ __all__ = [
     "Items",
     "Segment",
     "Vectors",
-    "distribution",
     "from_events",
     "from_segments",
     "groups_of",
@@ -189,21 +188,3 @@ def _bounds(starts: Int64Array, n_events: int) -> Int64Array:
     stops = np.append(starts[1:], n_events)
     rows = [np.arange(a, b, MAX_ROW_EVENTS) for a, b in zip(starts, stops, strict=True)]
     return np.append(np.concatenate(rows), n_events).astype(np.int64)
-
-
-def distribution(symbols: ByteArray) -> tuple[int, float]:
-    """Count the distinct SIDs of events, and give the entropy of their distribution.
-
-    Parameters
-    ----------
-    symbols : ndarray of shape (n, width), uint8
-
-    Returns
-    -------
-    int
-    float
-        In bytes per event.
-    """
-    _, counts = np.unique(bytes_to_sids(symbols, symbols.shape[1]), return_counts=True)
-    shares = counts / counts.sum()
-    return len(counts), float(abs(shares @ np.log2(shares))) / 8

@@ -17,6 +17,7 @@ __all__ = [
     "WAYS",
     "Values",
     "Way",
+    "distribution",
     "fits_float16",
     "is_scalar",
     "prefix_ids",
@@ -82,6 +83,24 @@ def prefix_ids(symbols: ByteArray) -> list[Int64Array]:
     """
     lengths = [min(n, symbols.shape[1]) for n in range(1, _N_PREFIXES + 1)]
     return [bytes_to_sids(np.ascontiguousarray(symbols[:, :n]), n) for n in lengths]
+
+
+def distribution(symbols: ByteArray) -> tuple[int, float]:
+    """Count the distinct SIDs of events, and give the entropy of their distribution.
+
+    Parameters
+    ----------
+    symbols : ndarray of shape (n, width), uint8
+
+    Returns
+    -------
+    int
+    float
+        In bytes per event.
+    """
+    _, counts = np.unique(bytes_to_sids(symbols, symbols.shape[1]), return_counts=True)
+    shares = counts / counts.sum()
+    return len(counts), float(abs(shares @ np.log2(shares))) / 8
 
 
 def fits_float16(vectors: npt.NDArray[np.float32]) -> bool:

@@ -14,13 +14,12 @@ from semantic_ids.spark.footprint_arms import (
 )
 from semantic_ids.spark.footprint_sample import (
     Vectors,
-    distribution,
     from_events,
     from_segments,
     groups_of,
 )
 from semantic_ids.spark.footprint_sizes import read_footer
-from semantic_ids.spark.footprint_ways import fits_float16, prefix_ids
+from semantic_ids.spark.footprint_ways import distribution, fits_float16, prefix_ids
 
 EVENTS = pa.table(
     {
