@@ -17,7 +17,10 @@ from semantic_ids.job_configs import (
     BuildSequences,
     CompactSequences,
     FitCodebook,
+    ForgetItems,
+    ForgetUsers,
     QuantizeItems,
+    Status,
     SwitchRelease,
 )
 
@@ -29,7 +32,10 @@ JOBS = {
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
     "fit_codebook": FitCodebook,
+    "forget_items": ForgetItems,
+    "forget_users": ForgetUsers,
     "quantize_items": QuantizeItems,
+    "status": Status,
     "switch_release": SwitchRelease,
 }
 FIT = {
