@@ -1,6 +1,6 @@
 """The configuration of the audits: what they read, how much they sample, where the page goes."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -42,6 +42,14 @@ class _Reporting(JobConfig):
         return values | {"report": default.model_dump() | given}
 
 
+class _Judging(_Reporting):
+    """An audit that ends in a verdict."""
+
+    require: Literal["good", "watch"] | None = Field(
+        None, description="the worst verdict with which the job still exits 0; default: any"
+    )
+
+
 class AuditFootprint(_Reporting):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
@@ -63,7 +71,7 @@ class AuditFootprint(_Reporting):
         return self
 
 
-class AuditQuality(_Reporting):
+class AuditQuality(_Judging):
     """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
 
     embeddings: Table = Field(description="item_id and the codebook's collection")

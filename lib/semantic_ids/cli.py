@@ -63,7 +63,8 @@ def run_job(
     Returns
     -------
     int
-        0, or 2 for what the user can mend, or 1 for the rest; one sentence on standard error.
+        0, or 2 for what the user can mend, 3 for a verdict that `require` does not allow, or 1 for
+        the rest; one sentence on standard error.
     """
     job = _job_name(config_type)
     parser = _parser(job, config_type)
@@ -104,7 +105,9 @@ def _execute(
         for line in plan.steps:
             log.info("%s: %s", job, line)
         summary = plan.run(run_id)
-        _record(spark, config, run, summary, "succeeded")
+        _record(spark, config, run, summary, "failed" if summary.refusal else "succeeded")
+        if summary.refusal:
+            return _fail(job, summary.refusal, options.verbose)
     except Exception as error:
         code = _fail(job, error, options.verbose)
         if not options.dry_run:

@@ -17,6 +17,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.outputs import Output
 
 __all__ = ["Run", "RunSummary", "account", "record_run", "runs_output"]
@@ -53,7 +54,10 @@ class Run:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a job did: row counts, the versions it read, and one sentence."""
+    """What a job did: row counts, the versions it read, and one sentence.
+
+    A job that did its work and must still end as failed says why in `refusal`.
+    """
 
     message: str
     codebook_id: str | None = None
@@ -63,6 +67,7 @@ class RunSummary:
     rows_rejected: int | None = None
     size_bytes: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    refusal: SemanticIdsError | None = None
 
 
 def account(balance: str, rejected: Mapping[str, int], outcome: str) -> str:
