@@ -1,5 +1,6 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make test         all tests; make check: style, types and the tests that need no JVM
+# make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       kills, full disks and concurrent runs, each job at each of its writes
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -9,7 +10,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart test faults check lint clean
+.PHONY: help setup quickstart test airflow-test faults check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -38,6 +39,14 @@ quickstart: setup
 
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest
+
+.venv-airflow/.installed: dags/requirements.txt
+	@$(PYTHON) -m venv .venv-airflow
+	@.venv-airflow/bin/pip install --quiet --disable-pip-version-check -r dags/requirements.txt
+	@touch $@
+
+airflow-test: setup .venv-airflow/.installed
+	@$(JAVA); $(BIN)/python -m pytest --airflow .venv-airflow/bin/airflow tests/airflow
 
 faults: setup
 	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults tests/spark
