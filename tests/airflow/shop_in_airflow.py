@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 import yaml
 from submit import Submit
 
-DEADLINE_S = 1200
+DEADLINE_S = 1800
 N_ITEMS = 400
 
 
@@ -136,7 +136,8 @@ class Shop:
     def submit(self, job: str, *overrides: str, tables: str) -> None:
         """Run a job by hand."""
         config = self.folder / tables / "conf" / f"{job}.yaml"
-        finished = Submit(self.root, self.folder).run(job, "--config", str(config), *overrides)
+        submit = Submit(self.root, self.folder, deadline_s=DEADLINE_S)
+        finished = submit.run(job, "--config", str(config), *overrides)
         assert finished.code == 0, finished.said
 
     def rows(self, table: str) -> pa.Table:

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from shop_in_airflow import DEADLINE_S
 from submit import until
 
 pytestmark = [pytest.mark.spark, pytest.mark.airflow]
@@ -33,11 +34,11 @@ def killed_while_it_packs(shop, day):
     stood = set(files_of(shop))
     words = ("dags", "test", "semantic_ids_daily", str(day))
     with shop.started(*words, tables="a") as process:
-        until(lambda: set(files_of(shop)) - stood, process)
+        until(lambda: set(files_of(shop)) - stood, process, DEADLINE_S)
         killed = groups_of("build_sequences", str(shop.folder))
         for group in killed:
             os.killpg(group, signal.SIGKILL)
-        said, _ = process.communicate(timeout=1200)
+        said, _ = process.communicate(timeout=DEADLINE_S)
     assert len(killed) == 1
     return process.returncode, said
 

@@ -77,7 +77,7 @@ def test_a_verdict_worse_than_required_ends_with_code_3_and_leaves_page_and_row(
     assert (code, out) == (3, [])
     assert re.fullmatch(
         r"audit_quality: error: require: the verdict must be good or watch, got act \(collisions: "
-        r"act where over 25.0 % of .*\): \d+\.\d % of the items share their SID .*; page in .*\.json",
+        r"act where over 25.0 % of .*\): \d+\.\d % of the items share their SID .*; page in .*json",
         sentence,
     )
     page = json.loads(Path(f"{tmp_path}/report/audit_quality.json").read_text())
