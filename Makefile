@@ -40,9 +40,9 @@ quickstart: setup
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest
 
-.venv-airflow/.installed: dags/requirements.txt
+.venv-airflow/.installed: requirements/airflow.txt
 	@$(PYTHON) -m venv .venv-airflow
-	@.venv-airflow/bin/pip install --quiet --disable-pip-version-check -r dags/requirements.txt
+	@.venv-airflow/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/airflow.txt
 	@touch $@
 
 airflow-test: setup .venv-airflow/.installed
