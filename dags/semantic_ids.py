@@ -48,7 +48,7 @@ def job(name: str, *arguments: str, **options: object) -> BashOperator:
 with DAG(
     "semantic_ids_daily",
     description="SIDs of changed items, new events into sequences, what it all weighs",
-    schedule=CronDataIntervalTimetable("0 2 * * *", timezone="UTC"),  # ds is the day that ended
+    schedule=CronDataIntervalTimetable("0 0 * * *", timezone="UTC"),  # ds is the day that ended
     **COMMON,
 ):
     items = job("quantize_items", f"releases={RELEASES}", outlets=[ITEM_SIDS])

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
+from scheduler import running, states_of
 from submit import Submit
 
-DEADLINE_S = 1800
+DEADLINE_S = 3600
 N_ITEMS = 400
 
 
@@ -127,6 +129,24 @@ class Shop:
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
+
+    def back_fill(self, first: datetime.date, last: datetime.date, *, tables: str) -> list[str]:
+        """Let a scheduler run the daily DAG for some days; give the states of the runs."""
+        dag, days = "semantic_ids_daily", ("--from-date", str(first), "--to-date", str(last))
+        for words in (
+            ("dags", "reserialize"),
+            ("backfill", "create", "--dag-id", dag, *days, "--max-active-runs", "1"),
+            ("dags", "unpause", dag, "-y"),
+        ):
+            ended = self.run(*words, tables=tables)
+            assert ended.code == 0, ended.said
+        database = self.folder / "airflow" / "airflow.db"
+        deadline = time.monotonic() + DEADLINE_S
+        with running(self.airflow, self.environment(tables), self.folder):
+            while set(states := states_of(database, "backfill")) - {"success", "failed"}:
+                assert time.monotonic() < deadline, states
+                time.sleep(2)
+        return states
 
     def release(self, **params: object) -> Ended:
         """Run the DAG of releases."""
