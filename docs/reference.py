@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from semantic_ids.config import JobConfig
-from semantic_ids.keys import keys_of
+from semantic_ids.field_help import keys_of
 
 ROOT = Path(__file__).parent.parent
 FILE = ROOT / "docs" / "reference.md"
@@ -36,9 +36,7 @@ def reference() -> str:
             f"\n## {job}\n\n{doc}\n\n| key | value | default | what |\n|---|---|---|---|\n"
         )
         for key in keys_of(config):
-            default = (
-                "required" if key.default is None else f"`{key.default}`".replace("`null`", "")
-            )
+            default = key.default.removeprefix("default: ")
             cells = (f"`{key.name}`", key.kind, default, key.description)
             parts.append(f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |\n")
     return "".join(parts)

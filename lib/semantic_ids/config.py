@@ -6,14 +6,7 @@ from types import UnionType
 from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    StringConstraints,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from semantic_ids.errors import ConfigError, nearest
@@ -46,7 +39,7 @@ class Section(BaseModel):
 class JobConfig(Section):
     """What every job takes. A table is a path (it holds a slash) or a name in the catalogue."""
 
-    runs: Table | None = Field(None, description="gets a row for each run")
+    runs: Table | None = None
 
     @model_validator(mode="after")
     def _tables_differ(self) -> Self:

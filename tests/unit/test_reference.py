@@ -1,41 +1,8 @@
 """Pages that are written by a program are what it would write now."""
 
 import runpy
-from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, Field
-
-from semantic_ids.config import Table
-from semantic_ids.keys import Key, keys_of
-
-
-class Block(BaseModel):
-    """A block."""
-
-    share: float = Field(0.5, gt=0, lt=1, description="of the rows")
-
-
-class Job(BaseModel):
-    """A job."""
-
-    items: Table = Field(description="what is read")
-    runs: Table | None = Field(None, description="what was done")
-    kind: Literal["a", "b"] | None = Field(None, description="one of two")
-    name: Annotated[str, Field(min_length=1)] = Field(description="a name")
-    days: list[int] = Field(default=[1, 2], description="of the month")
-    block: Block = Block(share=0.25)
-
-
-def test_keys_say_kind_bounds_and_default():
-    assert list(keys_of(Job)) == [
-        Key("items", "table", None, "what is read"),
-        Key("runs", "table", "null", "what was done"),
-        Key("kind", "a or b", "null", "one of two"),
-        Key("name", "text", None, "a name"),
-        Key("days", "list of whole number", "[1, 2]", "of the month"),
-        Key("block.share", "number, > 0 and < 1", "0.25", "of the rows"),
-    ]
 
 
 def test_the_reference_is_that_of_the_models(root):
