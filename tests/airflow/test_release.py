@@ -9,10 +9,14 @@ pytestmark = [pytest.mark.spark, pytest.mark.airflow]
 
 
 def test_the_dags_import_without_an_error(shop):
+    read = shop.run("dags", "reserialize")
+    assert read.code == 0, read.said
     errors = shop.run("dags", "list-import-errors", "-o", "plain")
     assert (errors.code, "No data found" in errors.said) == (0, True), errors.said
     found = shop.run("dags", "list", "-o", "plain")
     assert {"semantic_ids_daily", "semantic_ids_release"} <= set(found.said.split())
+    assets = shop.run("assets", "list", "-o", "plain")
+    assert "semantic_ids_sequences" in assets.said.split()
 
 
 def test_a_release_stops_at_its_verdict_and_goes_on_where_it_is_allowed(shop):
