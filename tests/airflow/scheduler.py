@@ -79,3 +79,10 @@ def states_of(database: Path, run_type: str) -> list[str]:
     query = "select state from dag_run where run_type = ? order by logical_date"
     with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
         return [state for (state,) in connection.execute(query, (run_type,))]
+
+
+def updates_of(database: Path, asset: str) -> int:
+    """Count the events of an asset, each of which would start a DAG that is scheduled on it."""
+    query = "select count(*) from asset_event e join asset a on a.id = e.asset_id where a.name = ?"
+    with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+        return int(connection.execute(query, (asset,)).fetchone()[0])

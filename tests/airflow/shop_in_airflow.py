@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
-from scheduler import running, states_of
+from scheduler import running, states_of, updates_of
 from submit import Submit
 
 DEADLINE_S = 3600
@@ -59,6 +59,15 @@ class Shop:
         items = pq.read_table(example / "items.parquet")
         self.items = items.filter(pc.is_in(items["item_id"], newest))
         self.events = events.filter(pc.is_in(events["item_id"], newest))
+
+    @property
+    def database(self) -> Path:
+        """Airflow's."""
+        return self.folder / "airflow" / "airflow.db"
+
+    def updates(self, asset: str) -> int:
+        """Count how often an asset was updated."""
+        return updates_of(self.database, asset)
 
     def deliver(self, first: datetime.date | None, last: datetime.date) -> None:
         """Append the events of some days, and the items that were first sold in them."""
@@ -140,10 +149,9 @@ class Shop:
         ):
             ended = self.run(*words, tables=tables)
             assert ended.code == 0, ended.said
-        database = self.folder / "airflow" / "airflow.db"
         deadline = time.monotonic() + DEADLINE_S
         with running(self.airflow, self.environment(tables), self.folder):
-            while set(states := states_of(database, "backfill")) - {"success", "failed"}:
+            while set(states := states_of(self.database, "backfill")) - {"success", "failed"}:
                 assert time.monotonic() < deadline, states
                 time.sleep(2)
         return states

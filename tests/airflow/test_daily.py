@@ -79,7 +79,9 @@ def test_seven_days_and_a_back_fill_of_them_give_the_same_tables(open_shop):
             ran = shop.run("dags", "test", "semantic_ids_daily", str(day))
             assert ran.code == 0, ran.said
             assert bool(ran.lines("compact_sequences: ")) == (day.isoweekday() == 7)
+    before = shop.updates("semantic_ids_sequences")
     assert shop.back_fill(DAYS[0], DAYS[-1], tables="b") == ["success"] * len(DAYS)
+    assert shop.updates("semantic_ids_sequences") - before >= len(DAYS) + 1  # and the compaction
 
     daily, filled = segments(shop, "a"), segments(shop, "b")
     assert daily.equals(filled)
