@@ -79,18 +79,25 @@ with DAG(
     description="A new codebook beside the one in use; its audits decide whether names mean it",
     schedule=None,  # a person, another DAG, or a cron expression
     params={
+        "fit": Param(
+            "fit_codebook",
+            type="string",
+            pattern="^[a-z_]+$",
+            description="the job that makes the codebook: fit_codebook, or train_fusion",
+        ),
         "seed": Param(0, type="integer", minimum=0, description="of the sample and of the fit"),
         "require": Param("good", enum=["good", "watch"], description="the worst verdict released"),
     },
     **COMMON,
 ):
     fit = job(
-        "fit_codebook",
+        "{{ params.fit }}",
         "seed={{ params.seed }}",
+        task_id="fit",
         # the last line the job says names the codebook
         output_processor=lambda line: re.search(r"codebook ([0-9a-f]{32})", line)[1],
     )
-    candidate = "{{ ti.xcom_pull('fit_codebook') }}"
+    candidate = "{{ ti.xcom_pull('fit') }}"
     beside = job("quantize_items", f"codebook={candidate}", outlets=[ITEM_SIDS])
     quality = job(
         "audit_quality",
