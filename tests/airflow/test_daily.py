@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from shop_in_airflow import DEADLINE_S
+from shop_in_airflow import DEADLINE_S, QUICK
 from submit import until
 
 pytestmark = [pytest.mark.spark, pytest.mark.airflow]
@@ -20,7 +20,7 @@ def open_shop(shop):
     """The shop with a released codebook and its history packed, twice: tables a and b."""
     shop.deliver(None, HISTORY)
     for tables in ("a", "b"):
-        shop.configure(tables, label="description", queries=200, sample_events=5000)
+        shop.configure(tables, **QUICK)
     released = shop.release(require="watch")
     assert released.code == 0, released.said
     shop.submit("quantize_items", tables="b")
