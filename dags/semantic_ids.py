@@ -11,7 +11,14 @@ from pathlib import Path
 
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.weekday import BranchDayOfWeekOperator
-from airflow.sdk import DAG, Asset, CronDataIntervalTimetable, Param
+from airflow.sdk import (
+    DAG,
+    Asset,
+    CronDataIntervalTimetable,
+    Param,
+    RetryDecision,
+    RetryPolicy,
+)
 
 HOME = os.environ.get("SEMANTIC_IDS_HOME", str(Path(__file__).resolve().parent.parent))
 CONF = os.environ.get("SEMANTIC_IDS_CONF", "conf")  # one YAML a job
@@ -22,6 +29,17 @@ ITEM_SIDS = Asset("semantic_ids_item_sids")
 SEQUENCES = Asset("semantic_ids_sequences")  # a trainer: DAG(..., schedule=SEQUENCES)
 RELEASED = Asset("semantic_ids_releases")
 
+
+class UnlessToldWhatToMend(RetryPolicy):
+    """Exit code 2 is for a person to mend and 3 a verdict: the same would come of a retry."""
+
+    def evaluate(self, exception, try_number, max_tries, context=None):
+        """Fail at once, or leave it to the number of retries."""
+        if re.search(r"exit code [23]\.$", str(exception)):
+            return RetryDecision.fail("the job's last line says what to mend")
+        return RetryDecision.default()
+
+
 COMMON = {
     "start_date": datetime.datetime(2010, 1, 1, tzinfo=datetime.UTC),  # before any back-fill
     "catchup": False,
@@ -30,6 +48,7 @@ COMMON = {
     "doc_md": __doc__,
     "default_args": {
         "retries": 2,
+        "retry_policy": UnlessToldWhatToMend(),
         "retry_delay": datetime.timedelta(
             seconds=float(os.environ.get("SEMANTIC_IDS_RETRY_DELAY_S", "300"))
         ),
@@ -104,7 +123,6 @@ with DAG(
         f"codebook={candidate}",
         "require={{ params.require }}",
         f"report.folder={REPORTS}/quality/{candidate}",
-        retries=0,  # a verdict does not change by asking again
     )
     release = job(
         "switch_release", f"codebook={candidate}", f"releases={RELEASES}", outlets=[RELEASED]
