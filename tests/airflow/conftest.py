@@ -5,8 +5,6 @@ from pathlib import Path
 import pytest
 from shop_in_airflow import Shop
 
-pytestmark = pytest.mark.airflow
-
 
 @pytest.fixture(scope="session")
 def airflow(pytestconfig: pytest.Config) -> Path:
