@@ -1,6 +1,6 @@
 """The configuration of the audits: what they read, how much they sample, where the page goes."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -54,7 +54,15 @@ class _Reporting(JobConfig):
         return values | {"report": default.model_dump() | given}
 
 
-class AuditFootprint(_Reporting):
+class _Judging(_Reporting):
+    """An audit that ends in a verdict."""
+
+    require: Literal["good", "watch"] | None = Field(
+        None, description="the worst verdict with which the job still exits 0; default: any"
+    )
+
+
+class AuditFootprint(_Judging):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
     sequences: Table | None = Field(None, description="the table of segments")
@@ -85,7 +93,7 @@ class AuditFootprint(_Reporting):
         return self
 
 
-class _Sampling(_Reporting):
+class _Sampling(_Judging):
     """An audit of a codebook's SIDs that draws items, and calls them as people do."""
 
     item_sids: Table = Field(description="what quantize_items wrote")

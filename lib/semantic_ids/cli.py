@@ -66,7 +66,8 @@ def run_job(
     Returns
     -------
     int
-        0, or 2 for what the user can mend, or 1 for the rest; one sentence on standard error.
+        0, or 2 for what the user can mend, 3 for a verdict that `require` does not allow, or 1 for
+        the rest; one sentence on standard error.
     """
     job = _job_name(config_type)
     options = _parser(job, config_type).parse_intermixed_args(arguments)
@@ -108,7 +109,9 @@ def _execute(
             _record(spark, config, run, RunSummary("started"), STARTED)
         summary = plan.run(run_id)
         if records:
-            _record(spark, config, run, summary, "succeeded")
+            _record(spark, config, run, summary, "failed" if summary.refusal else "succeeded")
+        if summary.refusal:
+            return _fail(speaker, summary.refusal)
     except Exception as error:
         code = _fail(speaker, error)
         if records:
