@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from semantic_ids.audit_configs import AuditFootprint, AuditQuality
+from semantic_ids.audit_configs import AuditQuality, BrowseItems
 from semantic_ids.config import load_config
 from semantic_ids.errors import ConfigError
 from semantic_ids.report import Finding, Page
@@ -73,5 +73,6 @@ def test_require_is_good_or_watch_and_belongs_to_audits_with_a_verdict():
     assert load_config(AuditQuality, None, [*TABLES, "require=watch"]).require == "watch"
     with pytest.raises(ConfigError, match="require: input should be 'good' or 'watch', got 'act'"):
         load_config(AuditQuality, None, [*TABLES, "require=act"])
+    browse = [table for table in TABLES if not table.startswith("embeddings=")]
     with pytest.raises(ConfigError, match="require: unknown key"):
-        load_config(AuditFootprint, None, ["sequences=a/s", "require=good"])
+        load_config(BrowseItems, None, [*browse, "require=good"])
