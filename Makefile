@@ -1,5 +1,6 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make test         all tests; make check: style, types, and the tests that need no JVM (pages in chromium too)
+# make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       kills, full disks and concurrent runs, each job at each of its writes
 # make package      what a machine without the checkout and a cluster without a registry need: build/*.tar
 # make cluster-test the package on a cluster of a master and two workers on this machine
@@ -12,7 +13,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart test faults package cluster-test lock check lint clean
+.PHONY: help setup quickstart test faults package cluster-test airflow-test lock check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,6 +42,14 @@ quickstart: setup
 
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest
+
+.venv-airflow/.installed: requirements/airflow.txt
+	@$(PYTHON) -m venv .venv-airflow
+	@.venv-airflow/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/airflow.txt
+	@touch $@
+
+airflow-test: setup .venv-airflow/.installed
+	@$(JAVA); $(BIN)/python -m pytest --airflow .venv-airflow/bin/airflow tests/airflow
 
 faults: setup
 	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults tests/spark

@@ -20,6 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make faults` run what `make test` has no time for."""
     parser.addoption("--every-fault", action="store_true", help="also those of `make faults`")
     parser.addoption("--cluster", action="store_true", help="also those of `make cluster-test`")
+    parser.addoption("--airflow", metavar="PROGRAM", help="run the DAGs' tests with this airflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

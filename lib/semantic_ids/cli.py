@@ -66,7 +66,8 @@ def run_job(
     Returns
     -------
     int
-        0, or 2 for what the user can mend, or 1 for the rest; one sentence on standard error.
+        0, or 2 for what the user can mend, 3 for a verdict that `require` does not allow, or 1 for
+        the rest; one sentence on standard error.
     """
     job = _job_name(config_type)
     options = _parser(job, config_type).parse_intermixed_args(arguments)
@@ -108,7 +109,9 @@ def _execute(
             _record(spark, config, run, RunSummary("started"), STARTED)
         summary = plan.run(run_id)
         if records:
-            _record(spark, config, run, summary, "succeeded")
+            _record(spark, config, run, summary, "failed" if summary.refusal else "succeeded")
+        if summary.refusal:
+            return _fail(speaker, summary.refusal)
     except Exception as error:
         code = _fail(speaker, error)
         if records:
@@ -186,7 +189,7 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="dots descend into blocks"
     )
-    if "report" in config_type.model_fields:
+    if _has_formats(config_type):
         parser.add_argument(
             "--format",
             action="append",
@@ -203,3 +206,9 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="show stack traces")
     return parser
+
+
+def _has_formats(config_type: type[JobConfig]) -> bool:
+    """Say whether a job's report comes in several formats."""
+    report = config_type.model_fields.get("report")
+    return "formats" in getattr(report and report.annotation, "model_fields", {})

@@ -17,6 +17,7 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.sources import quoted
 
@@ -57,7 +58,10 @@ class Run:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a job did: row counts, the versions it read, and one sentence."""
+    """What a job did: row counts, the versions it read, and one sentence.
+
+    A job that did its work and must still end as failed says why in `refusal`.
+    """
 
     message: str
     codebook_id: str | None = None
@@ -67,6 +71,7 @@ class RunSummary:
     rows_rejected: int | None = None
     size_bytes: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    refusal: SemanticIdsError | None = None
 
     def counts(self) -> dict[str, Any]:
         """Give what a machine wants to know of it."""
