@@ -57,10 +57,12 @@ COMMON = {
 }
 
 
-def job(name: str, *arguments: str, **options: object) -> BashOperator:
+def job(name: str, *arguments: str, skip_if: str = "", **options: object) -> BashOperator:
     """Run a job; double quotes keep each argument whole once its template is filled in."""
     words = [name, "--config", f"{CONF}/{name}.yaml", *arguments]
     command = " ".join(["exec ./spark-submit.sh", *(f'"{word}"' for word in words)])
+    if skip_if:
+        command = f"{{% if {skip_if} %}}exit 99{{% else %}}{command}{{% endif %}}"
     return BashOperator(**{"task_id": name, "cwd": HOME, "bash_command": command} | options)
 
 
@@ -104,6 +106,10 @@ with DAG(
             pattern="^[a-z_]+$",
             description="the job that makes the codebook: fit_codebook, or train_fusion",
         ),
+        "name": Param(
+            "text", type="string", pattern="^[^'\"$`\\\\]+$", description="what jobs call it"
+        ),
+        "first": Param(False, type="boolean", description="there is no release to compare with"),
         "seed": Param(0, type="integer", minimum=0, description="of the sample and of the fit"),
         "require": Param("good", enum=["good", "watch"], description="the worst verdict released"),
     },
@@ -111,6 +117,7 @@ with DAG(
 ):
     fit = job(
         "{{ params.fit }}",
+        "name={{ params.name }}",
         "seed={{ params.seed }}",
         task_id="fit",
         # the last line the job says names the codebook
@@ -124,7 +131,23 @@ with DAG(
         "require={{ params.require }}",
         f"report.folder={REPORTS}/quality/{candidate}",
     )
-    release = job(
-        "switch_release", f"codebook={candidate}", f"releases={RELEASES}", outlets=[RELEASED]
+    churn = job(
+        "audit_churn",
+        f"codebook={candidate}",
+        "before={{ params.name }}",
+        f"releases={RELEASES}",
+        "sequences=null",  # those of the candidate are built after the switch
+        "sequences_before=null",
+        "require={{ params.require }}",
+        f"report.folder={REPORTS}/churn/{candidate}",
+        skip_if="params.first",
     )
-    fit >> beside >> quality >> release
+    release = job(
+        "switch_release",
+        "name={{ params.name }}",
+        f"codebook={candidate}",
+        f"releases={RELEASES}",
+        outlets=[RELEASED],
+        trigger_rule="none_failed_min_one_success",
+    )
+    fit >> beside >> [quality, churn] >> release

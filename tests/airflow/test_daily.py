@@ -21,7 +21,7 @@ def open_shop(shop):
     shop.deliver(None, HISTORY)
     for tables in ("a", "b"):
         shop.configure(tables, **QUICK)
-    released = shop.release(require="watch")
+    released = shop.release(first=True, require="watch")
     assert released.code == 0, released.said
     shop.submit("quantize_items", tables="b")
     for tables in ("a", "b"):

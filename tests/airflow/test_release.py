@@ -22,13 +22,13 @@ def test_the_dags_import_without_an_error(shop):
 def test_a_release_stops_at_its_verdict_and_goes_on_where_a_person_allows_it(shop):
     shop.deliver(None, datetime.date(2011, 11, 29))
     shop.configure("a", **QUICK)
-    stopped = shop.release(require="good")
+    stopped = shop.release(first=True, require="good")
     assert stopped.code != 0
     (said,) = stopped.lines("audit_quality: error: ")
     assert "require: the verdict must be good, got watch (dead symbols: act where " in said
     assert not (shop.folder / "releases").exists()
 
-    switched = shop.release(require="watch")
+    switched = shop.release(first=True, require="watch")
     assert switched.code == 0, switched.said
     assert switched.lines("was there already")
     (codebook_id,) = shop.rows("codebooks")["codebook_id"].to_pylist()
