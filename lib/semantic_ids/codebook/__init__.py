@@ -15,6 +15,9 @@ from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
+from semantic_ids.codebook.fused import latents_of, predict, present_rows
+from semantic_ids.codebook.fusion import Affine, Branch, Fusion, Head, to_units
+from semantic_ids.codebook.grid import choose_grid
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
@@ -33,12 +36,16 @@ from semantic_ids.codebook.wire import (
 )
 
 __all__ = [
+    "Affine",
+    "Branch",
     "Codebook",
     "CodebookSpec",
     "Collisions",
     "Divergence",
     "ErrorRatio",
     "Errors",
+    "Fusion",
+    "Head",
     "PairInformation",
     "Purity",
     "Recall",
@@ -48,6 +55,7 @@ __all__ = [
     "SizeClass",
     "Use",
     "bytes_to_sids",
+    "choose_grid",
     "collisions",
     "count_symbols",
     "decode",
@@ -60,6 +68,7 @@ __all__ = [
     "error_curve",
     "error_drift",
     "fit",
+    "latents_of",
     "load",
     "load_file",
     "measure_errors",
@@ -69,8 +78,10 @@ __all__ = [
     "null_sid",
     "pack_digits",
     "pair_information",
+    "predict",
     "prefix_ids",
     "prefix_purity",
+    "present_rows",
     "relative_error",
     "save",
     "save_file",
@@ -79,6 +90,7 @@ __all__ = [
     "symbol_drift",
     "tenths",
     "to_faiss",
+    "to_units",
     "token_vocabulary",
     "tokens",
     "unique_sids",
