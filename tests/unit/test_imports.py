@@ -10,11 +10,13 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LIB = ROOT / "lib" / "semantic_ids"
 
-# What each room may import; jobs -> spark, trainers, report -> codebook -> errors, never back.
+# What each room may import; jobs -> spark, fusion, trainers, report -> codebook -> errors, never
+# back.
 ROOMS = {
     "errors": set(),
     "codebook": {"errors"},
     "estimator": {"codebook", "errors"},
+    "fusion": {"codebook", "errors"},
     "trainers": {"codebook", "errors"},
     "report": {"codebook", "errors"},
     "config": {"errors"},
@@ -29,6 +31,7 @@ THIRD_PARTIES = {
     "errors": set(),
     "codebook": {"numpy", "numba", "safetensors", "faiss"},
     "estimator": {"numpy", "sklearn"},
+    "fusion": {"numpy", "safetensors", "torch"},
     "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
     "report": {"jinja2", "matplotlib"},
     "config": {"pydantic", "pydantic_core", "yaml"},
@@ -39,7 +42,7 @@ THIRD_PARTIES = {
     "jobs": {"pyspark"},
     "__init__": set(),
 }
-FACES = ("codebook", "trainers", "report")
+FACES = ("codebook", "fusion", "trainers", "report")
 
 
 def files_of_rooms():
@@ -148,6 +151,7 @@ def loaded_by(statement):
         ),
         ("semantic_ids.job_configs", {"pyspark", "pyarrow", "torch", "pandas"}),
         ("semantic_ids.audit_configs", {"pyspark", "pyarrow", "torch", "pandas", "matplotlib"}),
+        ("semantic_ids.fusion", {"pyspark", "pyarrow", "pydantic", "pandas"}),
         ("semantic_ids.trainers", {"pyspark", "py4j", "delta", "pydantic", "pandas"}),
         ("semantic_ids.spark.segments", {"pyspark", "torch", "pydantic", "pandas"}),
     ],

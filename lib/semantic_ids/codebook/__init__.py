@@ -15,9 +15,10 @@ from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
-from semantic_ids.codebook.fused import latents_of, predict, present_rows
+from semantic_ids.codebook.fused import latents_of, present_rows
 from semantic_ids.codebook.fusion import Affine, Branch, Fusion, Head, to_units
 from semantic_ids.codebook.grid import choose_grid
+from semantic_ids.codebook.heads import CategoryFit, measure_category, predict
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
@@ -38,6 +39,7 @@ from semantic_ids.codebook.wire import (
 __all__ = [
     "Affine",
     "Branch",
+    "CategoryFit",
     "Codebook",
     "CodebookSpec",
     "Collisions",
@@ -71,6 +73,7 @@ __all__ = [
     "latents_of",
     "load",
     "load_file",
+    "measure_category",
     "measure_errors",
     "nearest",
     "needless_share",

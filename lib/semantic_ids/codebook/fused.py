@@ -9,7 +9,6 @@ import numpy.typing as npt
 from semantic_ids.codebook.codebook import Codebook, FloatArray, FloatArray64
 from semantic_ids.codebook.fusion import LIMIT, UNIT_BITS, Branch, Fusion
 from semantic_ids.codebook.vectors import check_vectors, to_float32
-from semantic_ids.codebook.wire import assigned_symbols, digits_of_symbols
 from semantic_ids.errors import InputError, ShapeError, nearest
 
 BLOCK_ROWS = 1024
@@ -119,34 +118,3 @@ def _outputs(rows: FloatArray, present: npt.NDArray[np.bool_], branch: Branch) -
     a = np.rint(np.ldexp(centred / branch.scale.astype(np.float64), UNIT_BITS))
     outputs[present] = branch.layer(np.clip(a, -LIMIT, LIMIT))
     return outputs
-
-
-def predict(sids: npt.ArrayLike, codebook: Codebook, category: str) -> FloatArray64:
-    """Give the probability of each class of a category, from semantic IDs of a fused codebook.
-
-    Parameters
-    ----------
-    sids : array_like of shape (n,), integers
-    category : str
-        One of ``codebook.fusion.heads``, whose ``classes`` are in the order of the columns.
-
-    Returns
-    -------
-    ndarray of shape (n, n_classes), float64
-
-    Raises
-    ------
-    InputError
-        If the codebook has no such category, or a SID is not one of its.
-    """
-    heads = codebook.fusion.heads if codebook.fusion else {}
-    if category not in heads:
-        names = nearest(category, heads) if heads else "it has none"
-        raise InputError(f"category must be one of the codebook's, got {category!r}: {names}")
-    symbols, is_null = assigned_symbols(sids, codebook.layout)
-    digits = digits_of_symbols(symbols, codebook.layout)
-    digits[is_null] = 0
-    head = heads[category]
-    logits = head.bias + digits @ head.weight.astype(np.float64)
-    odds = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(odds / odds.sum(axis=1, keepdims=True))

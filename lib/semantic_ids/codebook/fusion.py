@@ -6,7 +6,7 @@ could reach ``2 ** 53``. So float64 holds every sum exactly, in any order, on an
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -26,8 +26,16 @@ IntArray: TypeAlias = npt.NDArray[np.int32]
 Tensors: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
+class _Arrays:
+    """Values that stay read-only when they are copied to another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        parts = fields(self)  # type: ignore[arg-type]  # all that inherit it are dataclasses
+        return type(self), tuple(getattr(self, part.name) for part in parts)
+
+
 @dataclass(frozen=True, eq=False)
-class Affine:
+class Affine(_Arrays):
     """A layer, ``rint(2 ** exponent * W a) + b``, on activations in units of ``2 ** -20``.
 
     Parameters
@@ -74,7 +82,7 @@ def to_units(values: npt.ArrayLike) -> IntArray:
 
 
 @dataclass(frozen=True, eq=False)
-class Branch:
+class Branch(_Arrays):
     """How one collection enters: ``layer(rint(2 ** 20 (x - mean) / scale))``, or the placeholder.
 
     Parameters
@@ -107,7 +115,7 @@ class Branch:
 
 
 @dataclass(frozen=True, eq=False)
-class Head:
+class Head(_Arrays):
     """How a category is read off the digits: ``softmax(bias + digits W)``.
 
     Parameters

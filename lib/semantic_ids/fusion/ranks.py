@@ -1,0 +1,42 @@
+"""The processes that train together: this one alone, or those of torch.distributed."""
+
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor, distributed
+
+from semantic_ids.fusion.model import FusionModel
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this is, and its device."""
+
+    rank: int = 0
+    size: int = 1
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    def average(self, values: Tensor) -> Tensor:
+        """Return the mean of a tensor over the processes."""
+        if self.size > 1:
+            distributed.all_reduce(values)
+            values = values / self.size
+        return values
+
+    def first(self, values: Tensor) -> Tensor:
+        """Return the tensor of the first process, so that all draw the same rows from it."""
+        if self.size > 1:
+            values = values.detach().clone()
+            distributed.broadcast(values, 0)
+        return values
+
+    def average_gradients(self, model: FusionModel) -> None:
+        """Replace gradients by their means over the processes, in one exchange."""
+        if self.size == 1:
+            return
+        gradients = [weight.grad for weight in model.parameters() if weight.grad is not None]
+        flat = self.average(torch.cat([gradient.flatten() for gradient in gradients]))
+        at = 0
+        for gradient in gradients:
+            gradient.copy_(flat[at : at + gradient.numel()].view_as(gradient))
+            at += gradient.numel()
