@@ -8,7 +8,7 @@ from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
 from semantic_ids.report import Format
 
-__all__ = ["AuditFootprint", "AuditQuality", "ReportSection"]
+__all__ = ["AuditFootprint", "AuditQuality", "ReportSection", "Reporting"]
 
 
 class ReportSection(Section):
@@ -29,7 +29,7 @@ class ReportSection(Section):
         return formats
 
 
-class _Reporting(JobConfig):
+class Reporting(JobConfig):
     """A job whose default for `report` holds key by key, not only as a whole."""
 
     @model_validator(mode="before")
@@ -42,7 +42,7 @@ class _Reporting(JobConfig):
         return values | {"report": default.model_dump() | given}
 
 
-class AuditFootprint(_Reporting):
+class AuditFootprint(Reporting):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
     sequences: Table | None = Field(None, description="the table of segments")
@@ -63,7 +63,7 @@ class AuditFootprint(_Reporting):
         return self
 
 
-class AuditQuality(_Reporting):
+class AuditQuality(Reporting):
     """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
 
     embeddings: Table = Field(description="item_id and the codebook's collection")

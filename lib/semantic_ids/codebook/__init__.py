@@ -17,6 +17,7 @@ from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
 from semantic_ids.codebook.fused import latents_of, present_rows
 from semantic_ids.codebook.fusion import Affine, Branch, Fusion, Head, to_units
+from semantic_ids.codebook.fusion_spec import FusionSpec
 from semantic_ids.codebook.grid import choose_grid
 from semantic_ids.codebook.heads import CategoryFit, measure_category, predict
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
@@ -47,6 +48,7 @@ __all__ = [
     "ErrorRatio",
     "Errors",
     "Fusion",
+    "FusionSpec",
     "Head",
     "PairInformation",
     "Purity",

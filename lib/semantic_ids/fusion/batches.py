@@ -7,9 +7,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from semantic_ids.codebook import FusionSpec
 from semantic_ids.fusion.model import Batch, FusionModel
 from semantic_ids.fusion.rows import FusionRows
-from semantic_ids.fusion.spec import FusionSpec
 
 Places = npt.NDArray[np.int64]
 

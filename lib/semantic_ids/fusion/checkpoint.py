@@ -11,10 +11,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from semantic_ids.codebook import FusionSpec
 from semantic_ids.errors import ArtefactError
 from semantic_ids.fusion.model import FusionModel
 from semantic_ids.fusion.rows import FusionRows
-from semantic_ids.fusion.spec import FusionSpec
 
 _FILE = "checkpoint.safetensors"
 _KEY = "training"

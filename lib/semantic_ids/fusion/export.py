@@ -15,13 +15,10 @@ from semantic_ids.codebook import (
     Fusion,
     Head,
     choose_grid,
-    decode,
-    encode,
-    measure_category,
-    relative_error,
     to_units,
 )
 from semantic_ids.fusion.batches import Loader, Places
+from semantic_ids.fusion.measures import measure_rows
 from semantic_ids.fusion.model import FusionModel
 from semantic_ids.fusion.readers import decoder_of, head_of
 from semantic_ids.fusion.start import MAX_ROWS
@@ -58,7 +55,7 @@ def export(
     metrics = {
         "rows_fitted": len(training),
         "rows_held_out": len(held_out),
-        **_measures(loader, held_out, codebook),
+        **measure_rows(loader.rows.part(held_out), codebook),
         "history": [dict(each) for each in history],
     }
     return replace(codebook, metrics=metrics)
@@ -112,23 +109,3 @@ def _heads(
         name: Head(classes, *head_of(digits, loader.rows.targets[name][places], len(classes)))
         for name, classes in loader.rows.classes.items()
     }
-
-
-def _measures(loader: Loader, places: Places, codebook: Codebook) -> dict[str, Any]:
-    """Measure the codebook on rows: error by collection, accuracy and cross-entropy by category."""
-    rows = loader.rows
-    columns = {name: array[places] for name, array in rows.vectors.items()}
-    sids = encode(columns, codebook)
-    errors = {}
-    for name, x in columns.items():
-        has = rows.present[name][places]
-        decoded = decode(sids[has], codebook, collection=name)
-        errors[name] = relative_error(x[has], decoded) if has.sum() > 1 else None
-    categories = {}
-    for name in rows.classes:
-        targets = rows.targets[name][places]
-        known = targets >= 0 if targets.ndim == 1 else ~np.isnan(targets).any(axis=1)
-        if known.any():
-            found = measure_category(sids[known], targets[known], codebook, name)
-            categories[name] = {"accuracy": found.accuracy, "cross_entropy": found.cross_entropy}
-    return {"relative_errors": errors, "categories": categories}

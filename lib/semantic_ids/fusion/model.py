@@ -8,9 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from semantic_ids.codebook import FusionSpec
 from semantic_ids.fusion.quantiser import Quantiser
 from semantic_ids.fusion.rows import MISSING
-from semantic_ids.fusion.spec import FusionSpec
 
 SATURATION = 64.0  # of an activation, as in the codebook's encoder
 

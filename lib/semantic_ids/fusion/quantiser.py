@@ -4,8 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from semantic_ids.codebook import Codebook, choose_grid, digits_of, encode
-from semantic_ids.fusion.spec import FusionSpec
+from semantic_ids.codebook import Codebook, FusionSpec, choose_grid, digits_of, encode
 
 MEMORY = 0.98  # of the moving average of least squares
 _RIDGE = 1e-3

@@ -9,9 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook import present_rows
+from semantic_ids.codebook import FusionSpec, present_rows
 from semantic_ids.errors import InputError, ShapeError, nearest
-from semantic_ids.fusion.spec import FusionSpec
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 Label: TypeAlias = str | int
@@ -46,6 +45,15 @@ class FusionRows:
 
     def __len__(self) -> int:
         return len(next(iter(self.vectors.values())))
+
+    def part(self, places: slice | npt.NDArray[np.int64]) -> "FusionRows":
+        """Return some of the rows."""
+        return FusionRows(
+            {name: x[places] for name, x in self.vectors.items()},
+            {name: x[places] for name, x in self.present.items()},
+            {name: x[places] for name, x in self.targets.items()},
+            self.classes,
+        )
 
     def digest(self) -> str:
         """Return a hash of all that is in the rows."""

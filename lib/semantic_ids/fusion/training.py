@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from semantic_ids.codebook import Codebook
+from semantic_ids.codebook import Codebook, FusionSpec
 from semantic_ids.errors import InputError
 from semantic_ids.fusion.batches import Loader, Places
 from semantic_ids.fusion.checkpoint import Checkpoint, Progress
@@ -17,7 +17,6 @@ from semantic_ids.fusion.export import export
 from semantic_ids.fusion.model import Batch, FusionModel
 from semantic_ids.fusion.ranks import Ranks
 from semantic_ids.fusion.rows import FusionRows, held_out_rows
-from semantic_ids.fusion.spec import FusionSpec
 from semantic_ids.fusion.start import start
 
 Report = Callable[[Mapping[str, Any]], None]

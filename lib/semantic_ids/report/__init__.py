@@ -26,6 +26,7 @@ from semantic_ids.report.quality import (
     Shown,
 )
 from semantic_ids.report.quality_page import quality_headline, quality_page
+from semantic_ids.report.training import Training, training_page
 
 __all__ = [
     "Arm",
@@ -48,6 +49,7 @@ __all__ = [
     "Shown",
     "Table",
     "TableSize",
+    "Training",
     "Value",
     "Word",
     "file_name",
@@ -57,5 +59,6 @@ __all__ = [
     "render",
     "to_json",
     "to_markdown",
+    "training_page",
     "worst",
 ]

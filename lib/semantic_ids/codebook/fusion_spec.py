@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
-from semantic_ids.codebook import CodebookSpec
+from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.codebook.stage import check_name, is_integer
 from semantic_ids.errors import SpecError, nearest
 
 Directions = Literal["average", "gradient"]
@@ -82,24 +83,14 @@ class FusionSpec:
         _check_weights("categories", self.categories)
         if not self.collections:
             raise SpecError("collections must name at least one collection, got none")
+        for key in ("zero_is_missing", "hidden"):
+            if not isinstance(getattr(self, key), tuple):
+                raise SpecError(f"{key} must be a list, got {getattr(self, key)!r}")
         for name in self.zero_is_missing:
             if name not in self.collections:
-                names = nearest(name, self.collections)
+                names = nearest(str(name), self.collections)
                 raise SpecError(f"zero_is_missing must name collections, got {name!r}: {names}")
-        for name, least in _LEAST.items():
-            values = getattr(self, name)
-            for value in values if isinstance(values, tuple) else (values,):
-                if not isinstance(value, int) or isinstance(value, bool) or value < least:
-                    raise SpecError(
-                        f"{name} must be a whole number of at least {least}, got {value!r}"
-                    )
-        for name, (least_value, most) in _RANGES.items():
-            if not least_value <= getattr(self, name) < most:
-                raise SpecError(
-                    f"{name} must be from {least_value} to below {most}, got {getattr(self, name)}"
-                )
-        if not 0 < self.holdout < 1:
-            raise SpecError(f"holdout must be between 0 and 1, got {self.holdout}")
+        self._check_numbers()
         for name, kinds in (("initial", Initial), ("directions", Directions)):
             if getattr(self, name) not in get_args(kinds):
                 said = " or ".join(get_args(kinds))
@@ -108,10 +99,41 @@ class FusionSpec:
             raise SpecError(f"latent must be at least digits, {self.digits}, got {self.latent}")
         _ = self.codebook_spec.layout  # refuses more digits than fit in 8 bytes
 
+    def _check_numbers(self) -> None:
+        for name, least in _LEAST.items():
+            values = getattr(self, name)
+            for value in values if isinstance(values, tuple) else (values,):
+                if not is_integer(value, least=least):
+                    raise SpecError(
+                        f"{name} must be a whole number of at least {least}, got {value!r}"
+                    )
+        for name, most in _BELOW.items():
+            if not _is_number(getattr(self, name)) or not 0 <= getattr(self, name) < most:
+                below = f"from 0 to below {most:g}" if most < math.inf else "at least 0"
+                raise SpecError(f"{name} must be {below}, got {getattr(self, name)!r}")
+        if not self.holdout:
+            raise SpecError("holdout must be above 0, got 0")
+
     @property
     def codebook_spec(self) -> CodebookSpec:
         """The stages of the codebook of latents."""
         return CodebookSpec([{"ternary": self.digits}])
+
+    @classmethod
+    def from_dict(cls, options: Mapping[str, Any]) -> "FusionSpec":
+        """Build a spec from configuration; unknown keys are refused with the nearest right name."""
+        if not isinstance(options, Mapping):
+            raise SpecError(f"a fusion spec must be a mapping, got {options!r}")
+        names = [part.name for part in dataclasses.fields(cls)]
+        for key in options:
+            check_name(key, names, what="spec key")
+        if "collections" not in options:
+            raise SpecError("a fusion spec must have collections, got none")
+        as_tuples: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in options.items()
+        }
+        return cls(**as_tuples)
 
     def to_dict(self) -> dict[str, Any]:
         """Return a JSON-able dict."""
@@ -133,16 +155,23 @@ _LEAST = {
     "patience": 1,
     "seed": 0,
 }
-_RANGES = {
-    "commitment": (0.0, math.inf),
-    "supervision": (0.0, math.inf),
-    "modality_dropout": (0.0, 1.0),
-    "rate": (0.0, math.inf),
-    "decay": (0.0, math.inf),
+_BELOW = {
+    "commitment": math.inf,
+    "supervision": math.inf,
+    "modality_dropout": 1.0,
+    "rate": math.inf,
+    "decay": math.inf,
+    "holdout": 1.0,
 }
 
 
-def _check_weights(name: str, weights: Mapping[str, float]) -> None:
+def _check_weights(name: str, weights: Any) -> None:
+    if not isinstance(weights, Mapping):
+        raise SpecError(f"{name} must be a mapping of names to weights, got {weights!r}")
     for key, weight in weights.items():
-        if not 0 < weight < math.inf:
+        if not _is_number(weight) or not 0 < weight < math.inf:
             raise SpecError(f"{name}: the weight of {key!r} must be above 0, got {weight!r}")
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
