@@ -1,6 +1,7 @@
 """How good a fused codebook is on some rows: by collection and by category."""
 
 import dataclasses
+import math
 from typing import Any
 
 import numpy as np
@@ -15,15 +16,16 @@ def measure_rows(rows: FusionRows, codebook: Codebook) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``relative_errors`` by collection, of the rows that have it, None where fewer than two have;
-        ``categories``, by name what ``measure_category`` says of the rows that have a target.
+        ``relative_errors`` by collection, of the rows that have it, None where these have no
+        variance; ``categories``, by name what ``measure_category`` says of the rows that have one.
     """
     sids = encode(rows.vectors, codebook)
     errors = {}
     for name, x in rows.vectors.items():
         has = rows.present[name]
         decoded = decode(sids[has], codebook, collection=name)
-        errors[name] = relative_error(x[has], decoded) if has.sum() > 1 else None
+        error = relative_error(x[has], decoded)
+        errors[name] = error if math.isfinite(error) else None
     categories = {}
     for name, targets in rows.targets.items():
         known = targets >= 0 if targets.ndim == 1 else ~np.isnan(targets).any(axis=1)

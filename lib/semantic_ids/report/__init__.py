@@ -25,6 +25,7 @@ from semantic_ids.report.quality import (
     SharedSid,
     Shown,
 )
+from semantic_ids.report.quality_fused import CollectionFit, FusedQuality
 from semantic_ids.report.quality_page import quality_headline, quality_page
 from semantic_ids.report.training import Training, training_page
 
@@ -33,6 +34,7 @@ __all__ = [
     "ByteUse",
     "CategoryPurity",
     "Chart",
+    "CollectionFit",
     "Column",
     "Comparison",
     "DigitUse",
@@ -40,6 +42,7 @@ __all__ = [
     "Finding",
     "Footprint",
     "Format",
+    "FusedQuality",
     "Kind",
     "Page",
     "Quality",

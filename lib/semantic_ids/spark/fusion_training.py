@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from semantic_ids.codebook import Codebook, FusionSpec, count_symbols, encode
+from semantic_ids.codebook import Codebook, FusionSpec, count_symbols, encode, measure_errors
 from semantic_ids.errors import InputError
 from semantic_ids.fusion import (
     FusionRows,
@@ -81,14 +81,13 @@ def train_and_append(
         "rows_held_out": n_held_out,
         "history": codebook.metrics["history"],
     }
-    sids = encode(held_out.vectors, codebook)
     added = append_codebook(
         embeddings.rows.sparkSession,
         codebooks,
         codebook=codebook,
         name=config.name,
         lineage=_lineage(config, embeddings, sample, len(training), run_id),
-        metrics={**metrics, "symbol_counts": count_symbols(sids, codebook.width).tolist()},
+        metrics={**metrics, **_held_out(held_out, codebook)},
     )
     shown = Training(
         name=config.name,
@@ -135,6 +134,22 @@ def _train(
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def _held_out(rows: FusionRows, codebook: Codebook) -> dict[str, Any]:
+    """Say what audit_quality compares later items with: symbols, and one collection's error."""
+    sids = encode(rows.vectors, codebook)
+    found: dict[str, Any] = {"symbol_counts": count_symbols(sids, codebook.width).tolist()}
+    first = min(codebook.collections)
+    has = rows.present[first]
+    if has.any():
+        errors = measure_errors(rows.vectors[first][has], sids[has], codebook.of(first))
+        found |= {
+            "relative_error": list(errors.relative or ()),
+            "mean_square": errors.mean_square,
+            "mean_square_standard_error": errors.mean_square_standard_error,
+        }
+    return found
+
+
 def _lineage(
     config: TrainFusion, embeddings: Source, sample: FusionSample, rows_used: int, run_id: str
 ) -> dict[str, Any]:
@@ -160,9 +175,8 @@ def _summary(
     file: Path,
 ) -> RunSummary:
     n_valid = len(next(iter(sample.vectors.values())))
-    errors = ", ".join(
-        f"{name} {error:.3f}" for name, error in metrics["relative_errors"].items() if error
-    )
+    known = {name: error for name, error in metrics["relative_errors"].items() if error is not None}
+    errors = ", ".join(f"{name} {error:.3f}" for name, error in known.items())
     told = ", ".join(
         f"{name} {found['accuracy']:.1%}" for name, found in metrics["categories"].items()
     )

@@ -55,9 +55,8 @@ class QualityInputs:
 
     @property
     def collection(self) -> str:
-        """The codebook's one collection."""
-        (collection,) = self.codebook.collections
-        return collection
+        """The codebook's collection; of a fused one's, the first by name."""
+        return min(self.codebook.collections)
 
     def given(self) -> list[Source]:
         """List the tables, each once."""
@@ -86,7 +85,8 @@ def open_inputs(spark: SparkSession, config: AuditQuality) -> QualityInputs:
     inputs = QualityInputs(filed, item_sids, embeddings, labels, id_type(item_sids, "item_id"))
     item_sids.require("sid", [LongType], "bigint")
     item_sids.require("codebook_id", [StringType], "string")
-    require_embedding(embeddings, inputs.collection)
+    for collection in filed.codebook.collections:
+        require_embedding(embeddings, collection)
     for source in (embeddings, labels):
         found = id_type(source, "item_id")
         if found != inputs.item_id:

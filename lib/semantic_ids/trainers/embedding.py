@@ -25,6 +25,8 @@ class SIDEmbedding(nn.Module):
     codebook : Codebook
     output : {"decoded", "digits"}
         Vectors of ``codebook.dim`` floats, or ``codebook.n_digits`` floats in {-1, 0, 1}.
+    collection : str, optional
+        Which of a fused codebook's collections to decode; such a codebook needs one.
 
     Attributes
     ----------
@@ -50,13 +52,16 @@ class SIDEmbedding(nn.Module):
     shifts: Tensor
     first_rows: Tensor
 
-    def __init__(self, codebook: Codebook, output: Output = "decoded") -> None:
+    def __init__(
+        self, codebook: Codebook, output: Output = "decoded", *, collection: str | None = None
+    ) -> None:
         super().__init__()
         if output not in get_args(Output):
             raise InputError(f"output must be 'decoded' or 'digits', got {output!r}")
         if output == "digits" and codebook.n_digits == 0:
             raise InputError("output must be 'decoded' for a codebook without digits, got 'digits'")
-        tables = _tables(codebook, output)
+        part = codebook.of(collection) if output == "decoded" else codebook
+        tables = _tables(part, output)
         self.width = codebook.width
         self.embedding_dim = tables.shape[-1]
         self.codebook_id = codebook.codebook_id
@@ -64,7 +69,7 @@ class SIDEmbedding(nn.Module):
         bytes_from_coarsest = torch.arange(self.width)
         buffers = {
             "table": F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
-            "mean": torch.tensor(codebook.mean) if output == "decoded" else None,
+            "mean": torch.tensor(part.mean) if output == "decoded" else None,
             "shifts": 8 * bytes_from_coarsest.flip(0),
             "first_rows": VALUES * bytes_from_coarsest,
         }
