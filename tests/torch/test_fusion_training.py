@@ -140,7 +140,9 @@ def test_a_checkpoint_of_another_spec_or_other_rows_is_refused(tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_and_keeps_the_checkpoint(tmp_path):
     wild = dataclasses.replace(SPEC, rate=1e30, epochs=3)
-    with pytest.raises(InputError, match=r"got .* not finite at epoch \d, step \d; .*text .*image"):
+    with pytest.raises(
+        InputError, match=r"got .* not finite at (the end of )?epoch \d.*; .*text .*image"
+    ):
         train(rows(), wild, checkpoint=tmp_path)
     kept = sorted(path.name for path in tmp_path.iterdir())
     assert kept in ([], ["checkpoint.safetensors"])

@@ -33,12 +33,9 @@ def train_rank(folder: str, checkpoint: str | None) -> None:
     The first one writes the codebook, and a line of measures after each epoch.
     """
     place = Path(folder)
-    use_gpu = torch.cuda.is_available()
-    distributed.init_process_group("nccl" if use_gpu else "gloo")
+    distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     try:
-        rank, size = distributed.get_rank(), distributed.get_world_size()
-        index = rank % max(torch.cuda.device_count(), 1)
-        device = torch.device("cuda", index) if use_gpu else torch.device("cpu")
+        ranks = Ranks(distributed.get_rank(), distributed.get_world_size())
         rows, spec = _read_rows(place)
 
         def report(measures: Mapping[str, Any]) -> None:
@@ -49,10 +46,10 @@ def train_rank(folder: str, checkpoint: str | None) -> None:
             rows,
             spec,
             checkpoint=Path(checkpoint) if checkpoint else None,
-            report=report if rank == 0 else None,
-            ranks=Ranks(rank, size, device),
+            report=report if ranks.rank == 0 else None,
+            ranks=ranks,
         )
-        if rank == 0:
+        if ranks.rank == 0:
             save_file(codebook, place / _CODEBOOK)
     finally:
         distributed.destroy_process_group()

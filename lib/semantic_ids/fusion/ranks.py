@@ -1,6 +1,6 @@
 """The processes that train together: this one alone, or those of torch.distributed."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, distributed
@@ -10,11 +10,17 @@ from semantic_ids.fusion.model import FusionModel
 
 @dataclass(frozen=True)
 class Ranks:
-    """Which of how many processes this is, and its device."""
+    """Which of how many processes this is, and its device: a GPU of its own if there is one."""
 
     rank: int = 0
     size: int = 1
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+
+    @property
+    def device(self) -> torch.device:
+        """The GPU of this process, or the CPU."""
+        if not torch.cuda.is_available():
+            return torch.device("cpu")
+        return torch.device("cuda", self.rank % torch.cuda.device_count())
 
     def average(self, values: Tensor) -> Tensor:
         """Return the mean of a tensor over the processes."""

@@ -63,8 +63,8 @@ def _draw(model: FusionModel, generator: torch.Generator) -> None:
     """Draw all weights uniformly, in a range that keeps the size of what passes through."""
     for module in model.modules():
         if isinstance(module, nn.Linear):
-            bound = module.in_features**-0.5
-            nn.init.uniform_(module.weight, -bound, bound, generator=generator)
+            drawn = 2 * torch.rand(module.weight.shape, generator=generator) - 1
+            module.weight.data.copy_(drawn * module.in_features**-0.5)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
 

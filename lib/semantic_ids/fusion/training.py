@@ -166,7 +166,9 @@ def measure(model: FusionModel, loader: Loader, places: Places, *, epoch: int) -
     with torch.no_grad():
         batch = loader.batch(places)
         inputs = model.normalised(batch)
-        digits = model.quantiser.digits(model.latents(inputs, batch.present))
+        latents = model.latents(inputs, batch.present)
+        _require_finite({"latent": latents}, batch, model.spec, f"the end of epoch {epoch}")
+        digits = model.quantiser.digits(latents)
         terms = model.terms(batch, digits, inputs)
         accuracy = {}
         for name, head, target in zip(
