@@ -37,7 +37,7 @@ class Quantiser(nn.Module):
     def codebook(self, latents: Tensor) -> Codebook:
         """Round the directions to the grid that suits some latents."""
         V = self.directions.detach().cpu().numpy().astype(np.float64)
-        norms = torch.linalg.vector_norm(latents.detach(), dim=1).cpu().numpy()
+        norms = torch.linalg.vector_norm(latents.detach().double(), dim=1).cpu().numpy()
         layout = self.spec.codebook_spec.layout
         basis, x_exponent, basis_exponent = choose_grid(
             V, layout, typical_norm=float(np.quantile(norms, _TYPICAL)) if len(norms) else 0.0
