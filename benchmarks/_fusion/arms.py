@@ -48,14 +48,16 @@ class Coded:
 
 Arm = Callable[[Items, int, int], Coded]  # items, digits, seed
 
+WEIGHT = 0.2  # of each category's cross-entropy in the objective
 
-def fused(**options: Any) -> Arm:
-    """Return the arm of a fused codebook, with options of its spec."""
+
+def fused(*, weight: float = WEIGHT, **options: Any) -> Arm:
+    """Return the arm of a fused codebook, with its categories' weight and options of its spec."""
 
     def code(items: Items, digits: int, seed: int) -> Coded:
         given: dict[str, Any] = {
             "collections": dict.fromkeys(items.vectors, 1.0),
-            "categories": dict.fromkeys(items.labels, WEIGHT),
+            "categories": dict.fromkeys(items.labels, weight),
             "digits": digits,
             "seed": seed,
         }
@@ -78,9 +80,6 @@ def fused(**options: Any) -> Arm:
         )
 
     return code
-
-
-WEIGHT = 0.2  # of each category's cross-entropy in the objective
 
 
 def scaled(items: Items) -> tuple[dict[str, np.ndarray], dict[str, tuple[np.ndarray, float]]]:
@@ -189,5 +188,6 @@ ABLATION: dict[str, Arm] = {
     "directions by gradient": fused(directions="gradient"),
     "linear encoder": fused(hidden=()),
     "modality dropout 0.3": fused(modality_dropout=0.3),
+    "categories at 0.05": fused(weight=WEIGHT / 4),
     "decoder of 64 hidden": fused(decoder_hidden=64),
 }
