@@ -100,7 +100,7 @@ class Codebook:
         return int(self.mean.size)
 
     def of(self, collection: str | None) -> "Codebook":
-        """Return the codebook that decodes SIDs to a collection: itself, or a part of a fused one.
+        """Return the codebook that decodes SIDs to a collection: itself, or its part of that name.
 
         Raises
         ------
@@ -111,9 +111,23 @@ class Codebook:
             return self
         if collection is None or collection not in self.collections:
             said = "none" if collection is None else f"{collection!r}"
-            names = nearest(str(collection), list(self.collections))
-            raise InputError(f"collection must be one of the codebook's, got {said}: {names}")
-        return self if self.fusion is None else self.fusion.decoders[collection]
+            hint = nearest(str(collection), list(self.collections))
+            raise InputError(f"collection must be one of the codebook's, got {said}: {hint}")
+        if self.fusion is not None:
+            return self.fusion.decoders[collection]
+        if len(self.collections) == 1:
+            return self
+        names = list(self.collections)
+        start = sum(self.collections[name] for name in names[: names.index(collection)])
+        columns = slice(start, start + self.collections[collection])
+        return Codebook(
+            self.spec,
+            {collection: self.collections[collection]},
+            self.mean[columns],
+            self.basis[:, columns],
+            self.x_exponent,
+            self.basis_exponent,
+        )
 
     @property
     def content(self) -> dict[str, Any]:

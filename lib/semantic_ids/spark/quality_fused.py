@@ -23,7 +23,7 @@ from semantic_ids.spark.quality_inputs import QualityInputs
 from semantic_ids.spark.sources import Source
 from semantic_ids.spark.vectors import parse_vectors
 
-__all__ = ["measure_fused"]
+__all__ = ["measure_fused", "targets_of"]
 
 
 def measure_fused(
@@ -104,7 +104,7 @@ def _category(
     inputs: QualityInputs, name: str, head: Head, column: pa.Array, sids: npt.NDArray[np.int64]
 ) -> tuple[CategoryFit | None, str | None]:
     """Measure a category, and say which items are left out."""
-    targets, n_unseen = _targets(head, column)
+    targets, n_unseen = targets_of(head, column)
     known = targets >= 0 if targets.ndim == 1 else ~np.isnan(targets).any(axis=1)
     gap = None
     if n_unseen:
@@ -117,7 +117,7 @@ def _category(
     return measure_category(sids[known], targets[known], inputs.codebook, name), gap
 
 
-def _targets(head: Head, column: pa.Array) -> tuple[npt.NDArray[Any], int]:
+def targets_of(head: Head, column: pa.Array) -> tuple[npt.NDArray[Any], int]:
     """Give the places of classes, -1 where there is none, or probabilities, NaN where none are.
 
     Also how many items have a value that the head cannot be asked for.

@@ -167,6 +167,15 @@ def test_a_collection_must_be_named(codebook):
         decode([0], plain, collection="image")
 
 
+def test_a_plain_codebook_of_two_collections_has_two_parts():
+    x = np.random.default_rng(0).normal(size=(60, 7))
+    both = fit(x, CodebookSpec([{"ternary": 4}]))
+    both = dataclasses.replace(both, collections={"text": 4, "image": 3})
+    sids = encode(x, both)
+    parts = [decode(sids, both, collection=name) for name in ("text", "image")]
+    assert np.array_equal(np.hstack(parts), decode(sids, both))
+
+
 def test_a_row_of_nan_and_maybe_of_zeros_is_missing(codebook):
     text = np.ones((3, 7), np.float32)
     image = np.stack([np.full(5, np.nan), np.zeros(5), np.ones(5)])
