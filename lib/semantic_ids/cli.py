@@ -169,7 +169,7 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
     parser.add_argument(
         "overrides", nargs="*", metavar="key=value", help="dots descend into blocks"
     )
-    if "report" in config_type.model_fields:
+    if _has_formats(config_type):
         parser.add_argument(
             "--format",
             action="append",
@@ -183,6 +183,12 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
     parser.add_argument("--check", action="store_true", help="validate the configuration only")
     parser.add_argument("--verbose", action="store_true", help="show stack traces")
     return parser
+
+
+def _has_formats(config_type: type[JobConfig]) -> bool:
+    """Say whether a job's report comes in several formats."""
+    report = config_type.model_fields.get("report")
+    return "formats" in getattr(report and report.annotation, "model_fields", {})
 
 
 def _field_help(field: Any) -> str:

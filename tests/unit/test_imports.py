@@ -42,7 +42,7 @@ THIRD_PARTIES = {
     "estimator": {"numpy", "sklearn"},
     "fusion": {"numpy", "safetensors", "torch"},
     "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
-    "report": {"jinja2", "matplotlib"},
+    "report": {"jinja2", "matplotlib", "numpy"},
     "config": {"pydantic", "pydantic_core", "yaml"},
     "job_configs": {"pydantic"},
     "audit_configs": {"pydantic"},

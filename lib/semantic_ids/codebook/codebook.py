@@ -130,6 +130,14 @@ class Codebook:
         )
 
     @property
+    def leading(self) -> "Codebook":
+        """The codebook that decodes SIDs: itself; of a fused one, the first collection's by name.
+
+        What shows one space of items, such as neighbours, shows that one.
+        """
+        return self if self.fusion is None else self.of(min(self.collections))
+
+    @property
     def content(self) -> dict[str, Any]:
         """JSON-able part of the content; the tensors of a file are the rest."""
         return {

@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray, FloatArray64
-from semantic_ids.codebook.fusion import LIMIT, UNIT_BITS, Branch, Fusion
+from semantic_ids.codebook.fusion import Fusion
+from semantic_ids.codebook.fusion_parts import LIMIT, UNIT_BITS, Branch
 from semantic_ids.codebook.vectors import check_vectors, to_float32
 from semantic_ids.errors import InputError, ShapeError, nearest
 

@@ -49,7 +49,7 @@ class FusionSpec:
     rate, decay : float
         Learning rate at the start, which falls to a hundredth along a cosine, and weight decay.
     holdout : float
-        Share of the rows that chooses the epoch to keep.
+        Share of the rows, at most 8,192 of them, that chooses the epoch to keep.
     seed : int
 
     Raises

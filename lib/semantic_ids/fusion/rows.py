@@ -19,6 +19,7 @@ Classes: TypeAlias = tuple[Label, ...]
 MISSING = -1
 _SUM_TOLERANCE = 1e-3
 _CHUNK_ROWS = 8192
+_MAX_HELD_OUT = 8192
 
 
 @dataclass(frozen=True)
@@ -155,8 +156,8 @@ def _check_rows(present: Mapping[str, npt.NDArray[np.bool_]], spec: FusionSpec) 
 
 
 def held_out_rows(n: int, spec: FusionSpec) -> int:
-    """Say how many of n rows are held out: at least one, if there are two."""
-    return min(max(1, round(n * spec.holdout)), n - 1)
+    """Say how many of n rows are held out: at least one, if there are two, and at most 8,192."""
+    return min(max(1, round(n * spec.holdout)), n - 1, _MAX_HELD_OUT)
 
 
 def _targets_of(

@@ -138,10 +138,10 @@ def _held_out(rows: FusionRows, codebook: Codebook) -> dict[str, Any]:
     """Say what audit_quality compares later items with: symbols, and one collection's error."""
     sids = encode(rows.vectors, codebook)
     found: dict[str, Any] = {"symbol_counts": count_symbols(sids, codebook.width).tolist()}
-    first = min(codebook.collections)
+    (first,) = codebook.leading.collections
     has = rows.present[first]
     if has.any():
-        errors = measure_errors(rows.vectors[first][has], sids[has], codebook.of(first))
+        errors = measure_errors(rows.vectors[first][has], sids[has], codebook.leading)
         found |= {
             "relative_error": list(errors.relative or ()),
             "mean_square": errors.mean_square,

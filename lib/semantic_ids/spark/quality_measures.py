@@ -41,7 +41,7 @@ from semantic_ids.spark.codebooks import FiledCodebook
 from semantic_ids.spark.quality_draw import MEMBERS, Drawn
 from semantic_ids.spark.quality_new import NewItems
 
-__all__ = ["measure"]
+__all__ = ["classes_of", "measure"]
 
 _N_TITLES = 5
 _FEW_NEW = 30  # of fewer new items no distribution of symbols is told
@@ -60,7 +60,7 @@ def measure(
 ) -> Quality:
     """Measure all that counts and drawn items tell."""
     codebook = filed.codebook
-    part = codebook.of(shown.collection)
+    part = codebook.leading
     found = collisions(counts.group_sizes)
     kinds = _distinct_embeddings(drawn)
     sids, vectors = drawn.sids[drawn.in_sample], drawn.sample_vectors
@@ -134,7 +134,7 @@ def _shared(
 def _purities(names: Sequence[str], drawn: Drawn, width: int) -> list[CategoryPurity]:
     found = []
     for name, column in zip(names, drawn.categories, strict=True):
-        values, in_tenths = _classes(column.slice(0, drawn.n_sample))
+        values, in_tenths = classes_of(column.slice(0, drawn.n_sample))
         known = values.is_valid().to_numpy(zero_copy_only=False)
         classes = values.drop_null().dictionary_encode().indices.to_numpy()
         if len(classes):
@@ -144,7 +144,7 @@ def _purities(names: Sequence[str], drawn: Drawn, width: int) -> list[CategoryPu
     return found
 
 
-def _classes(column: pa.Array) -> tuple[pa.Array, bool]:
+def classes_of(column: pa.Array) -> tuple[pa.Array, bool]:
     """Give categories, null where there is none, and whether numbers were put in tenths."""
     if not pa.types.is_floating(column.type):
         return column, False
@@ -189,7 +189,7 @@ def _drift(
     sids, vectors = drawn.sids[wanted], drawn.vectors[wanted[drawn.valid]]
     if "symbol_counts" not in metrics:
         return Drift(who, is_new, len(sids), None, ())
-    errors = measure_errors(vectors, sids, codebook.of(min(codebook.collections)))
+    errors = measure_errors(vectors, sids, codebook.leading)
     ratio = error_drift(
         errors.mean_square,
         errors.mean_square_standard_error,

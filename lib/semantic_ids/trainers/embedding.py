@@ -1,20 +1,21 @@
 """SIDs to vectors inside a model: table rows that the codebook gives, nothing that is learned."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semantic_ids.codebook import Codebook, decode_tables, digit_tables
-from semantic_ids.errors import ArtefactError, InputError, ShapeError
+from semantic_ids.errors import InputError
+from semantic_ids.trainers.folding import FoldedEmbedding
+from semantic_ids.trainers.tables import VALUES, SIDTables
 
 Output = Literal["decoded", "digits"]
 
-VALUES = 256
 
-
-class SIDEmbedding(nn.Module):
+class SIDEmbedding(SIDTables):
     """Turn SIDs into decoded vectors or digits without any parameter.
 
     Both are sums of one table row per byte, ``sum_j T[j, byte_j]``, plus the codebook's mean for
@@ -26,7 +27,11 @@ class SIDEmbedding(nn.Module):
     output : {"decoded", "digits"}
         Vectors of ``codebook.dim`` floats, or ``codebook.n_digits`` floats in {-1, 0, 1}.
     collection : str, optional
-        Which of a fused codebook's collections to decode; such a codebook needs one.
+        Give the decoded vectors of this collection alone; by default those of all the codebook's
+        collections, one after another. A fused codebook needs one, unless digits are asked for.
+    norms : bool
+        Keep the dot products of the tables' rows, ``4 * (256 * width + 1) ** 2`` bytes, which
+        ``norms`` and the cosines and distances of ``sid_scores`` need.
 
     Attributes
     ----------
@@ -36,9 +41,10 @@ class SIDEmbedding(nn.Module):
 
     Notes
     -----
-    Takes ``width * 256 * embedding_dim`` floats. ``state_dict`` holds the codebook_id alone, as the
-    tables come from the codebook: 16 bytes, and loading them into the module of another codebook
-    raises ArtefactError.
+    Takes ``width * 256 * embedding_dim`` floats, and fewer than as many again for the factors of
+    the tables, which make products with candidates cheap. ``state_dict`` holds the codebook_id
+    alone, as the tables come from the codebook: 16 bytes, and loading them into the module of
+    another codebook raises ArtefactError.
 
     Examples
     --------
@@ -47,90 +53,74 @@ class SIDEmbedding(nn.Module):
     torch.Size([51200, 384])
     """
 
-    table: Tensor
-    mean: Tensor | None
-    shifts: Tensor
-    first_rows: Tensor
-
     def __init__(
-        self, codebook: Codebook, output: Output = "decoded", *, collection: str | None = None
+        self,
+        codebook: Codebook,
+        output: Output = "decoded",
+        *,
+        collection: str | None = None,
+        norms: bool = False,
     ) -> None:
-        super().__init__()
-        if output not in get_args(Output):
-            raise InputError(f"output must be 'decoded' or 'digits', got {output!r}")
-        if output == "digits" and codebook.n_digits == 0:
-            raise InputError("output must be 'decoded' for a codebook without digits, got 'digits'")
-        part = codebook.of(collection) if output == "decoded" else codebook
-        tables = _tables(part, output)
-        self.width = codebook.width
-        self.embedding_dim = tables.shape[-1]
-        self.codebook_id = codebook.codebook_id
-        self._null_needs_care = bool(tables[:, VALUES - 1].any())
-        bytes_from_coarsest = torch.arange(self.width)
-        buffers = {
-            "table": F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
-            "mean": torch.tensor(part.mean) if output == "decoded" else None,
-            "shifts": 8 * bytes_from_coarsest.flip(0),
-            "first_rows": VALUES * bytes_from_coarsest,
-        }
-        for name, buffer in buffers.items():
-            self.register_buffer(name, buffer, persistent=False)
-        self.register_buffer("codebook_id_bytes", _id_tensor(self.codebook_id))
+        _check_output(codebook, output, collection)
+        if output == "decoded":
+            part = codebook.of(collection)
+            tables = torch.from_numpy(decode_tables(part))
+            bias, factors = torch.tensor(part.mean), _factors(part)
+        else:
+            tables = torch.from_numpy(digit_tables(codebook)).to(torch.float32)
+            bias, factors = None, None
+        super().__init__(
+            F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
+            bias=bias,
+            factors=factors,
+            gram=_gram(tables) if norms else None,
+            codebook_id=codebook.codebook_id,
+            knows_null=not bool(tables[:, VALUES - 1].any()),
+            in_state=False,
+        )
 
-    def forward(self, sids: Tensor) -> Tensor:
-        """Return the vectors of SIDs.
+    def fold(self, linear: nn.Linear) -> FoldedEmbedding:
+        """Multiply a following linear layer into the tables.
 
-        Parameters
-        ----------
-        sids : Tensor of shape (...), int64, or of shape (..., width), uint8
-            SIDs, or their bytes with byte 0 first. Not checked against the codebook: a symbol that
-            it never assigns adds nothing.
+        ``embedding.fold(linear)(sids)`` is ``linear(embedding(sids))``, to the rounding of float32,
+        for ``width`` rows of ``linear.out_features`` floats an event. Fold when training is over:
+        the layer's weights are copied.
 
-        Returns
-        -------
-        Tensor of shape (..., embedding_dim)
-            float32 unless the module was cast. The null SID gives the mean, or zeros for digits.
+        Raises
+        ------
+        InputError
+            If it is not a linear layer.
+        ShapeError
+            If it does not take vectors of ``embedding_dim`` floats.
         """
-        symbols = self._symbols(sids)
-        rows = symbols + self.first_rows
-        if self._null_needs_care:
-            is_null = (symbols == VALUES - 1).all(dim=-1, keepdim=True)
-            rows = rows.masked_fill(is_null, VALUES * self.width)
-        vectors = F.embedding_bag(rows.reshape(-1, self.width), self.table, mode="sum")
-        if self.mean is not None:
-            vectors += self.mean
-        return vectors.view(*symbols.shape[:-1], self.embedding_dim)
-
-    def extra_repr(self) -> str:
-        """Return what ``print(module)`` shows."""
-        return f"width={self.width}, dim={self.embedding_dim}, codebook_id={self.codebook_id}"
-
-    def _symbols(self, sids: Tensor) -> Tensor:
-        if sids.dtype == torch.int64:
-            return (sids.unsqueeze(-1) >> self.shifts) & (VALUES - 1)
-        if sids.dtype != torch.uint8 or sids.shape[-1:] != (self.width,):
-            raise ShapeError(
-                f"sids must be int64, or uint8 of shape (..., {self.width}), "
-                f"got {sids.dtype} of shape {tuple(sids.shape)}"
-            )
-        return sids.to(torch.int64)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        stored = state_dict.get(f"{prefix}codebook_id_bytes")
-        if stored is not None and not torch.equal(stored.cpu(), _id_tensor(self.codebook_id)):
-            raise ArtefactError(
-                f"state_dict must be of codebook {self.codebook_id}, "
-                f"got {bytes(stored.tolist()).hex()}"
-            )
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        return FoldedEmbedding(self, linear)
 
 
-def _tables(codebook: Codebook, output: Output) -> Tensor:
-    """Return the tables that are summed, float32 of shape (width, 256, embedding_dim)."""
-    if output == "decoded":
-        return torch.from_numpy(decode_tables(codebook))
-    return torch.from_numpy(digit_tables(codebook)).to(torch.float32)
+def _check_output(codebook: Codebook, output: str, collection: str | None) -> None:
+    if output not in get_args(Output):
+        raise InputError(f"output must be 'decoded' or 'digits', got {output!r}")
+    if output == "digits" and codebook.n_digits == 0:
+        raise InputError("output must be 'decoded' for a codebook without digits, got 'digits'")
+    if output == "digits" and collection is not None:
+        raise InputError(
+            f"collection must be None for digits, which all collections share, got {collection!r}"
+        )
 
 
-def _id_tensor(codebook_id: str) -> Tensor:
-    return torch.tensor(list(bytes.fromhex(codebook_id)), dtype=torch.uint8)
+def _factors(codebook: Codebook) -> tuple[Tensor, Tensor]:
+    """Return the design D of all bytes, and the basis V in its units."""
+    n_rows = len(codebook.basis)
+    design = torch.zeros(codebook.width * VALUES + 1, n_rows)
+    for j, byte in enumerate(codebook.layout):
+        start = j * VALUES
+        design[start : start + byte.n_values, byte.rows] = torch.from_numpy(byte.design).float()
+    basis = np.ldexp(codebook.basis.astype(np.float32), codebook.basis_exponent)
+    return design, torch.from_numpy(basis)
+
+
+def _gram(tables: Tensor) -> Tensor:
+    """Return the dot products of all rows and a last row of zeros, those between bytes doubled."""
+    T = F.pad(tables.flatten(0, 1), (0, 0, 0, 1)).to(torch.float64)
+    byte_of_row = torch.arange(len(T)) // VALUES
+    doubled = torch.where(byte_of_row[:, None] == byte_of_row, 1.0, 2.0)
+    return (T @ T.T * doubled).to(torch.float32)

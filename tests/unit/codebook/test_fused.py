@@ -156,6 +156,11 @@ def test_sids_decode_to_each_collection(codebook):
         assert distances[0] == pytest.approx(0, abs=1e-9)
 
 
+def test_what_shows_one_space_shows_the_first_collection_by_name(codebook):
+    assert codebook.leading == codebook.of("image")
+    assert codebook.of("text").leading == codebook.of("text")
+
+
 def test_a_collection_must_be_named(codebook):
     with pytest.raises(InputError, match="collection must be one of the codebook's, got none"):
         decode([0], codebook)
