@@ -15,6 +15,7 @@ __all__ = [
     "BrowseItems",
     "FolderSection",
     "ReportSection",
+    "Reporting",
 ]
 
 
@@ -41,7 +42,7 @@ class ReportSection(FolderSection):
         return formats
 
 
-class _Reporting(JobConfig):
+class Reporting(JobConfig):
     """A job whose default for `report` holds key by key, not only as a whole."""
 
     @model_validator(mode="before")
@@ -54,7 +55,7 @@ class _Reporting(JobConfig):
         return values | {"report": default.model_dump() | given}
 
 
-class _Judging(_Reporting):
+class _Judging(Reporting):
     """An audit that ends in a verdict."""
 
     require: Literal["good", "watch"] | None = Field(
@@ -170,7 +171,7 @@ class AuditChurn(_Sampling):
         return self
 
 
-class BrowseItems(_Reporting):
+class BrowseItems(Reporting):
     """Write the page in which people walk the SIDs of a catalogue."""
 
     item_sids: Table = Field(description="what quantize_items wrote")

@@ -13,6 +13,7 @@ from semantic_ids.audit_configs import AuditChurn, AuditFootprint, AuditQuality,
 from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
+from semantic_ids.fusion_configs import TrainFusion
 from semantic_ids.job_configs import (
     BuildSequences,
     CompactSequences,
@@ -37,6 +38,7 @@ JOBS = {
     "quantize_items": QuantizeItems,
     "status": Status,
     "switch_release": SwitchRelease,
+    "train_fusion": TrainFusion,
 }
 FIT = {
     "embeddings": "tables/items",
@@ -521,6 +523,23 @@ def test_a_job_without_a_report_has_no_option_format(file, capsys):
         run_job(FitCodebook, pytest.fail, ["--config", str(file(FIT)), "--format", "html"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith("error: unrecognized arguments: --format\n")
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("spec.digts=9", "spec: unknown spec key 'digts', did you mean 'digits'?"),
+        ("spec.digits=0", "spec: digits must be a whole number of at least 1, got 0"),
+        ("spec.collections={}", "spec: collections must name at least one collection, got none"),
+        (
+            "spec.categories={type: -1}",
+            "spec: categories: the weight of 'type' must be above 0, got -1",
+        ),
+        ("processes=0", "processes: input should be greater than 0, got 0"),
+    ],
+)
+def test_a_bad_fusion_is_refused_before_spark_starts(root, override, message):
+    assert refused(TrainFusion, root / "conf" / "train_fusion.yaml", override) == message
 
 
 # The browse page

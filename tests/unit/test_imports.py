@@ -10,40 +10,53 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 LIB = ROOT / "lib" / "semantic_ids"
 
-# What each room may import; jobs -> spark, trainers, report -> codebook -> errors, never back.
+# What each room may import; jobs -> spark, fusion, trainers, report -> codebook -> errors, never
+# back.
 ROOMS = {
     "errors": set(),
     "codebook": {"errors"},
     "estimator": {"codebook", "errors"},
+    "fusion": {"codebook", "errors"},
     "trainers": {"codebook", "errors"},
     "report": {"codebook", "errors"},
     "config": {"errors"},
     "field_help": {"config"},
     "job_configs": {"codebook", "config", "errors"},
     "audit_configs": {"config", "job_configs", "report"},
-    "spark": {"audit_configs", "codebook", "errors", "job_configs", "report"},
+    "fusion_configs": {"audit_configs", "codebook", "config", "job_configs"},
+    "spark": {
+        "audit_configs",
+        "codebook",
+        "errors",
+        "fusion",
+        "fusion_configs",
+        "job_configs",
+        "report",
+    },
     "job_log": set(),
     "cli": {"config", "errors", "field_help", "job_log", "spark"},
-    "jobs": {"audit_configs", "cli", "job_configs", "spark"},
+    "jobs": {"audit_configs", "cli", "codebook", "fusion_configs", "job_configs", "spark"},
     "__init__": {"estimator"},
 }
 THIRD_PARTIES = {
     "errors": set(),
     "codebook": {"numpy", "numba", "safetensors", "faiss"},
     "estimator": {"numpy", "sklearn"},
+    "fusion": {"numpy", "safetensors", "torch"},
     "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
     "report": {"jinja2", "matplotlib", "numpy"},
     "config": {"pydantic", "pydantic_core", "yaml"},
     "field_help": {"pydantic"},
     "job_configs": {"pydantic"},
     "audit_configs": {"pydantic"},
+    "fusion_configs": {"pydantic"},
     "spark": {"numpy", "pyarrow", "pyspark", "delta", "py4j"},
     "job_log": {"pyspark"},
     "cli": {"pyspark"},
     "jobs": {"pyspark"},
     "__init__": set(),
 }
-FACES = ("codebook", "trainers", "report")
+FACES = ("codebook", "fusion", "trainers", "report")
 
 
 def files_of_rooms():
@@ -151,7 +164,9 @@ def loaded_by(statement):
             {"pyspark", "pyarrow", "torch", "pydantic", "pandas", "jinja2", "matplotlib"},
         ),
         ("semantic_ids.job_configs", {"pyspark", "pyarrow", "torch", "pandas"}),
+        ("semantic_ids.fusion_configs", {"pyspark", "pyarrow", "torch", "pandas"}),
         ("semantic_ids.audit_configs", {"pyspark", "pyarrow", "torch", "pandas", "matplotlib"}),
+        ("semantic_ids.fusion", {"pyspark", "pyarrow", "pydantic", "pandas"}),
         ("semantic_ids.trainers", {"pyspark", "py4j", "delta", "pydantic", "pandas"}),
         ("semantic_ids.spark.segments", {"pyspark", "torch", "pydantic", "pandas"}),
     ],

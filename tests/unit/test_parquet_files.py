@@ -37,7 +37,7 @@ def uri_of(path, scheme="file://"):
 
 
 def footers_of(*uris, collection="text"):
-    return read_footers(uris, range(len(uris)), collection).to_pylist()
+    return read_footers(uris, range(len(uris)), [collection]).to_pylist()
 
 
 def groups_of(*uris):
@@ -48,7 +48,9 @@ def groups_of(*uris):
 
 
 def rows_of(groups, item_id=None, batch_rows=4):
-    batches = list(read_rows(groups, "text", item_id=item_id or pa.int64(), batch_rows=batch_rows))
+    batches = list(
+        read_rows(groups, ["text"], item_id=item_id or pa.int64(), batch_rows=batch_rows)
+    )
     assert all(len(batch) <= batch_rows for batch in batches)
     return pa.Table.from_batches(batches)
 
@@ -79,7 +81,7 @@ def test_of_files_of_a_feed_the_rows_that_came_are_read_with_their_version(write
     assert rows["item_id"].to_pylist() == [*came, 0, 1, 2]
     assert rows["version"].to_pylist() == [4] * 10 + [5] * 3
     vectors = table_of(20)["text"].take(came).to_pylist()
-    assert rows["vector"].to_pylist() == [*vectors, *table_of(3)["text"].to_pylist()]
+    assert rows["text"].to_pylist() == [*vectors, *table_of(3)["text"].to_pylist()]
     whole = RowGroup(uri_of(changes), 0, 1)
     assert rows_of([whole]).num_rows == 7
 
@@ -99,9 +101,9 @@ def test_footers_list_every_row_group_and_what_its_two_columns_weigh(write, sche
 
 def test_only_the_places_asked_for_are_read(write):
     uris = [uri_of(write(table_of(3))), "file:///there/is/none", uri_of(write(table_of(2)))]
-    found = read_footers(uris, [0, 2], "text").to_pylist()
+    found = read_footers(uris, [0, 2], ["text"]).to_pylist()
     assert [(row["file"], row["rows"]) for row in found] == [(0, 3), (2, 2)]
-    assert read_footers(uris, [], "text").num_rows == 0
+    assert read_footers(uris, [], ["text"]).num_rows == 0
 
 
 @pytest.mark.parametrize(
@@ -161,7 +163,7 @@ def test_a_type_that_pyarrow_would_read_otherwise_is_left_to_spark(write, table,
 @pytest.mark.parametrize("kind", [pa.int8(), pa.int16(), pa.uint32(), pa.int64()], ids=str)
 def test_integer_ids_are_read_as_int64(write, kind):
     rows = rows_of(groups_of(uri_of(write(table_of(20, pa.array(range(20), kind))))))
-    assert rows.schema.names == ["item_id", "vector"]
+    assert rows.schema.names == ["item_id", "text"]
     assert rows["item_id"].type == pa.int64()
     assert rows["item_id"].to_pylist() == list(range(20))
 
@@ -182,7 +184,7 @@ def test_the_row_groups_asked_for_are_read_from_several_files(write):
     chosen = [groups[4], groups[1], groups[2]]
     ids = rows_of(chosen)["item_id"].to_pylist()
     assert sorted(ids) == sorted([7, 8, *range(7, 14), *range(14, 20)])
-    assert rows_of(groups)["vector"].to_pylist()[:2] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
+    assert rows_of(groups)["text"].to_pylist()[:2] == [[0, 1, 2, 3, 4, 5], [6, 7, 8, 9, 10, 11]]
 
 
 @pytest.mark.parametrize("damage", ["header", "one bit"])
@@ -245,7 +247,7 @@ def test_a_large_row_group_is_read_in_little_memory(tmp_path):
 import pyarrow as pa
 from semantic_ids.spark.parquet_files import RowGroup, read_rows
 groups = [RowGroup({uri_of(path)!r}, 0, 0)]
-rows = sum(len(b) for b in read_rows(groups, "text", item_id=pa.int64(), batch_rows=1_000))
+rows = sum(len(b) for b in read_rows(groups, ["text"], item_id=pa.int64(), batch_rows=1_000))
 print(rows, pa.default_memory_pool().max_memory())
 """
     done = subprocess.run(

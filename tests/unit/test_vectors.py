@@ -9,9 +9,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pyspark.sql import types as T
 
+from semantic_ids.codebook import Affine, Branch, Codebook, CodebookSpec, Fusion
 from semantic_ids.errors import TableError
 from semantic_ids.spark.sources import Source
-from semantic_ids.spark.vectors import lengths_of, parse_vectors, require_embedding
+from semantic_ids.spark.vectors import lengths_of, parse_items, parse_vectors, require_embedding
 
 DIM = 3
 NULL = "the embedding is null"
@@ -225,3 +226,51 @@ def test_a_column_of_another_type_is_no_embedding(kind):
 def test_an_absent_embedding_is_refused_with_the_nearest_name():
     with pytest.raises(TableError, match=r"has no column 'txt'; did you mean 'text'\?"):
         require_embedding(source_of(T.BinaryType()), "txt")
+
+
+def fused_codebook(*zero_is_missing):
+    """Give a codebook of two collections; what its encoder computes is not looked at here."""
+    spec, dims = CodebookSpec([{"ternary": 2}]), {"text": DIM, "image": 2}
+    branches = {
+        name: Branch(
+            np.zeros(dim),
+            [1.0],
+            Affine(np.ones((2, dim)), 0, [0, 0]),
+            [0, 0],
+            name in zero_is_missing,
+        )
+        for name, dim in dims.items()
+    }
+    parts = {
+        name: Codebook(spec, {name: dim}, np.zeros(dim), np.ones((2, dim)), 0, 0)
+        for name, dim in dims.items()
+    }
+    fusion = Fusion(branches, (), parts, {})
+    return Codebook(spec, dims, np.zeros(2), np.eye(2), 0, 0, {}, fusion)
+
+
+@pytest.mark.parametrize("zero_is_missing", [(), ("image",)])
+def test_items_may_lack_a_collection_but_not_all_nor_hold_a_broken_one(zero_is_missing):
+    text = [[1, 2, 3], None, [4, 5, 6], None, [1, 2], [7, 8, 9], None, None]
+    image = [[1, 2], [3, 4], None, None, [1, 2], [1, np.nan], [0, 0], [1, 2, 3]]
+    columns = [pa.array(text, pa.list_(pa.float32())), pa.array(image, pa.list_(pa.float64()))]
+    codebook = fused_codebook(*zero_is_missing)
+    parsed = parse_items(columns, codebook, binary_dtype="float32")
+    none = "the item has none of text, image"
+    assert parsed.reasons == [
+        None,
+        None,
+        None,
+        none,
+        "text: the embedding must have 3 values, got 2 values",
+        f"image: {NOT_FINITE}",
+        none if zero_is_missing else None,
+        "image: the embedding must have 2 values, got 3 values",
+    ]
+    assert parsed.valid.tolist() == [reason is None for reason in parsed.reasons]
+    kept = parsed.vectors
+    assert kept["text"][:3].tolist()[::2] == [[1, 2, 3], [4, 5, 6]]
+    assert np.isnan(kept["text"][1]).all()
+    assert kept["image"][:2].tolist() == [[1, 2], [3, 4]]
+    assert np.isnan(kept["image"][2]).all()
+    assert {len(x) for x in kept.values()} == {sum(parsed.valid)}

@@ -22,6 +22,12 @@ from semantic_ids.codebook.encoder import encode
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
+from semantic_ids.codebook.fused import latents_of, present_rows
+from semantic_ids.codebook.fusion import Fusion
+from semantic_ids.codebook.fusion_parts import Affine, Branch, Head, to_units
+from semantic_ids.codebook.fusion_spec import FusionSpec
+from semantic_ids.codebook.grid import choose_grid
+from semantic_ids.codebook.heads import CategoryFit, measure_category, predict
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
 from semantic_ids.codebook.int8 import from_int8, to_int8
@@ -42,13 +48,19 @@ from semantic_ids.codebook.wire import (
 )
 
 __all__ = [
+    "Affine",
+    "Branch",
+    "CategoryFit",
     "Codebook",
     "CodebookSpec",
     "Collisions",
     "Divergence",
     "ErrorRatio",
     "Errors",
+    "Fusion",
+    "FusionSpec",
     "GroupChurn",
+    "Head",
     "Moves",
     "PairInformation",
     "Purity",
@@ -59,6 +71,7 @@ __all__ = [
     "SizeClass",
     "Use",
     "bytes_to_sids",
+    "choose_grid",
     "churn_by_group",
     "collisions",
     "count_symbols",
@@ -74,8 +87,10 @@ __all__ = [
     "fit",
     "from_int8",
     "jackknife_half_width",
+    "latents_of",
     "load",
     "load_file",
+    "measure_category",
     "measure_errors",
     "moved_distances",
     "nearest",
@@ -84,8 +99,10 @@ __all__ = [
     "null_sid",
     "pack_digits",
     "pair_information",
+    "predict",
     "prefix_ids",
     "prefix_purity",
+    "present_rows",
     "relative_error",
     "save",
     "save_file",
@@ -97,6 +114,7 @@ __all__ = [
     "tenths",
     "to_faiss",
     "to_int8",
+    "to_units",
     "token_vocabulary",
     "tokens",
     "unique_sids",

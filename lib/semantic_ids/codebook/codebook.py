@@ -5,16 +5,20 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.layout import Layout
 from semantic_ids.codebook.spec import CodebookSpec
-from semantic_ids.errors import SpecError
+from semantic_ids.errors import InputError, SpecError, nearest
+
+if TYPE_CHECKING:
+    from semantic_ids.codebook.fusion import Fusion
 
 FORMAT = 1
+FUSED_FORMAT = 2
 NORM_BITS = 12
 MAX_SHIFT = 8
 
@@ -42,6 +46,8 @@ class Codebook:
         Exponents of the grids of rows and basis, ``0 <= x_exponent - basis_exponent <= 8``.
     metrics : mapping
         Measured while fitting. Not content: it does not change ``codebook_id``.
+    fusion : Fusion, optional
+        The encoder, decoders and heads of a fused codebook; mean and basis are of its latents then.
     """
 
     spec: CodebookSpec
@@ -51,14 +57,16 @@ class Codebook:
     x_exponent: int
     basis_exponent: int
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    fusion: "Fusion | None" = None
 
     def __post_init__(self) -> None:
-        mean = np.array(self.mean, "<f4") + np.float32(0)  # -0.0 and 0.0 are one content
-        basis = np.array(self.basis, "<i2")
+        frozen(self, mean="<f4", basis="<i2")
+        mean, basis = self.mean, self.basis
         n_rows = sum(byte.n_rows for byte in self.layout)
-        if mean.shape != (sum(self.collections.values()),) or basis.shape != (n_rows, mean.size):
+        dim = mean.size if self.fusion else sum(self.collections.values())
+        if mean.shape != (dim,) or basis.shape != (n_rows, dim):
             raise SpecError(
-                f"basis must have shape ({n_rows}, {sum(self.collections.values())}) and mean its "
+                f"basis must have shape ({n_rows}, {dim}) and mean its "
                 f"columns, got {basis.shape} and {mean.shape}"
             )
         if not 0 <= self.x_exponent - self.basis_exponent <= MAX_SHIFT:
@@ -68,9 +76,8 @@ class Codebook:
             )
         if (basis.astype(np.int64) ** 2).sum(axis=1).max(initial=0) > 4**NORM_BITS:
             raise SpecError(f"each row of basis must have a 2-norm of at most {2**NORM_BITS}")
-        for name, array in (("mean", mean), ("basis", basis)):
-            array.flags.writeable = False
-            object.__setattr__(self, name, array)
+        if self.fusion:
+            self.fusion.check(self)
 
     @cached_property
     def layout(self) -> Layout:
@@ -89,14 +96,53 @@ class Codebook:
 
     @property
     def dim(self) -> int:
-        """Number of columns of the vectors."""
+        """Number of columns of what is quantised: the vectors, or a fused codebook's latents."""
         return int(self.mean.size)
+
+    def of(self, collection: str | None) -> "Codebook":
+        """Return the codebook that decodes SIDs to a collection: itself, or its part of that name.
+
+        Raises
+        ------
+        InputError
+            If there is no such collection, or none is named where there are several.
+        """
+        if collection is None and self.fusion is None:
+            return self
+        if collection is None or collection not in self.collections:
+            said = "none" if collection is None else f"{collection!r}"
+            hint = nearest(str(collection), list(self.collections))
+            raise InputError(f"collection must be one of the codebook's, got {said}: {hint}")
+        if self.fusion is not None:
+            return self.fusion.decoders[collection]
+        if len(self.collections) == 1:
+            return self
+        names = list(self.collections)
+        start = sum(self.collections[name] for name in names[: names.index(collection)])
+        columns = slice(start, start + self.collections[collection])
+        return Codebook(
+            self.spec,
+            {collection: self.collections[collection]},
+            self.mean[columns],
+            self.basis[:, columns],
+            self.x_exponent,
+            self.basis_exponent,
+        )
+
+    @property
+    def leading(self) -> "Codebook":
+        """The codebook that decodes SIDs: itself; of a fused one, the first collection's by name.
+
+        What shows one space of items, such as neighbours, shows that one.
+        """
+        return self if self.fusion is None else self.of(min(self.collections))
 
     @property
     def content(self) -> dict[str, Any]:
-        """JSON-able part of the content; ``mean`` and ``basis`` are the rest."""
+        """JSON-able part of the content; the tensors of a file are the rest."""
         return {
-            "format": FORMAT,
+            **({"fusion": self.fusion.content} if self.fusion else {}),
+            "format": FUSED_FORMAT if self.fusion else FORMAT,
             "collections": dict(self.collections),
             "bytes": [{"kind": byte.kind, "radices": list(byte.radices)} for byte in self.layout],
             "beam": self.spec.beam,
@@ -107,10 +153,12 @@ class Codebook:
 
     @cached_property
     def codebook_id(self) -> str:
-        """First 128 bits, in hex, of the SHA-256 of the content: canonical JSON, basis, mean."""
+        """First 128 bits, in hex, of the SHA-256 of the content: canonical JSON, then tensors."""
         digest = hashlib.sha256(canonical_json(self.content).encode())
         digest.update(self.basis.tobytes())
         digest.update(self.mean.tobytes())
+        for _, array in sorted(self.fusion.tensors.items()) if self.fusion else ():
+            digest.update(array.tobytes())
         return digest.hexdigest()[:32]
 
     def __eq__(self, other: object) -> bool:
@@ -130,7 +178,16 @@ class Codebook:
             self.x_exponent,
             self.basis_exponent,
             dict(self.metrics),
+            self.fusion,
         )
+
+
+def frozen(value: Any, **dtypes: str) -> None:
+    """Replace arrays of a frozen dataclass by read-only copies of their own, of a dtype."""
+    for name, dtype in dtypes.items():
+        array = np.array(getattr(value, name), dtype) + np.dtype(dtype).type(0)  # -0.0 becomes 0.0
+        array.flags.writeable = False
+        object.__setattr__(value, name, array)
 
 
 def canonical_json(value: Mapping[str, Any]) -> str:

@@ -17,7 +17,7 @@ from semantic_ids.codebook.wire import (
 from semantic_ids.errors import ShapeError, SpecError
 
 
-def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
+def decode(sids: npt.ArrayLike, codebook: Codebook, *, collection: str | None = None) -> FloatArray:
     """Reconstruct vectors from semantic IDs.
 
     The table rows of an item are summed first, which is exact in float32, and the mean is added
@@ -27,6 +27,8 @@ def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
     ----------
     sids : array_like of shape (n,), integers
         As ``encode`` gives them. The null SID decodes to the mean.
+    collection : str, optional
+        Which of a fused codebook's collections to reconstruct.
 
     Returns
     -------
@@ -35,8 +37,10 @@ def decode(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray:
     Raises
     ------
     InputError
-        If a SID is not in [0, 256 ** width) or has a symbol that the codebook never assigns.
+        If a SID is not in [0, 256 ** width) or has a symbol that the codebook never assigns; if the
+        codebook is fused and no collection of its is named.
     """
+    codebook = codebook.of(collection)
     symbols, is_null = assigned_symbols(sids, codebook.layout)
     decoded = reconstruct(symbols, codebook)
     decoded[is_null] = codebook.mean
@@ -53,13 +57,15 @@ def reconstruct(symbols: ByteArray, codebook: Codebook) -> FloatArray:
     return x_hat
 
 
-def decode_tables(codebook: Codebook) -> FloatArray:
+def decode_tables(codebook: Codebook, *, collection: str | None = None) -> FloatArray:
     """Return T, float32 of shape (width, 256, dim): ``x_hat = mean + sum_j T[j, byte_j]``.
 
     Rows of unused symbols are zero. Every entry is an integer multiple of ``2 ** basis_exponent``
     and so is every sum over bytes, below 2^24 units: adding the mean last makes the sum exact up to
-    that step.
+    that step. A fused codebook has such tables for each collection, and a mean in
+    ``codebook.of(collection)``.
     """
+    codebook = codebook.of(collection)
     return np.ldexp(integer_tables(codebook).astype(np.float32), codebook.basis_exponent)
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from semantic_ids.codebook.codebook import Codebook, FloatArray
+from semantic_ids.codebook.fused import Columns, check_columns, latents_of
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
 from semantic_ids.codebook.stage import is_integer
 from semantic_ids.codebook.tables import SearchTables, search_tables, wide_search_tables
@@ -17,7 +18,7 @@ from semantic_ids.errors import InputError
 BLOCK_ROWS = 1024
 
 
-def encode(vectors: npt.ArrayLike, codebook: Codebook, *, threads: int = 1) -> SidArray:
+def encode(vectors: npt.ArrayLike | Columns, codebook: Codebook, *, threads: int = 1) -> SidArray:
     """Quantise vectors to semantic IDs.
 
     The SID of a row depends on that row and the codebook alone: not on the batch, the order, the
@@ -26,7 +27,9 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook, *, threads: int = 1) -> S
     Parameters
     ----------
     vectors : array_like of shape (n, dim), real
-        In the units the codebook was fitted on; converted to float32. Not modified.
+        In the units the codebook was fitted on; converted to float32. Not modified. For a fused
+        codebook a mapping of every collection to such an array, whose rows are NaN throughout where
+        the item lacks it.
     threads : int
         Blocks of rows encoded at once. The BLAS may use threads of its own besides.
 
@@ -40,7 +43,7 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook, *, threads: int = 1) -> S
     ShapeError
         If vectors is not 2-d or its width is not ``codebook.dim``.
     InputError
-        If a value is NaN or infinite, or threads is below 1.
+        If a value is NaN or infinite, threads is below 1, or an item has no collection at all.
 
     Notes
     -----
@@ -49,7 +52,10 @@ def encode(vectors: npt.ArrayLike, codebook: Codebook, *, threads: int = 1) -> S
     """
     if not is_integer(threads, least=1):
         raise InputError(f"threads must be a whole number of at least 1, got {threads!r}")
-    array = check_vectors(vectors, codebook.dim)
+    if codebook.fusion:
+        array = latents_of(check_columns(vectors, codebook), codebook)
+    else:
+        array = check_vectors(vectors, codebook.dim)  # type: ignore[arg-type]  # refuses mappings
     return bytes_to_sids(encode_symbols(array, codebook, threads=threads), codebook.width)
 
 

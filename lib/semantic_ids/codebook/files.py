@@ -9,7 +9,8 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
 
-from semantic_ids.codebook.codebook import FORMAT, Codebook, canonical_json
+from semantic_ids.codebook.codebook import FORMAT, FUSED_FORMAT, Codebook, canonical_json
+from semantic_ids.codebook.fusion import Fusion
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.errors import ArtefactError, SpecError
 
@@ -19,8 +20,9 @@ _KEY = "semantic_ids"
 def save(codebook: Codebook) -> bytes:
     """Return a codebook as safetensors bytes.
 
-    The tensors are ``basis`` (int16) and ``mean`` (float32). One metadata key, ``semantic_ids``,
-    holds canonical JSON: the content, the spec as asked, the metrics and the codebook_id.
+    The tensors are ``basis`` (int16) and ``mean`` (float32), and those of ``Fusion.tensors``. One
+    metadata key, ``semantic_ids``, holds canonical JSON: the content, the spec as asked, the
+    metrics and the codebook_id.
 
     Examples
     --------
@@ -35,6 +37,8 @@ def save(codebook: Codebook) -> bytes:
         "metrics": dict(codebook.metrics),
     }
     tensors: dict[str, npt.NDArray[Any]] = {"basis": codebook.basis, "mean": codebook.mean}
+    if codebook.fusion:
+        tensors |= codebook.fusion.tensors
     return save_tensors(tensors, metadata={_KEY: canonical_json(header)})
 
 
@@ -49,17 +53,22 @@ def load(payload: bytes, expected_id: str | None = None) -> Codebook:
     try:
         header = _read_header(payload)
         content = header["content"]
-        if content["format"] != FORMAT:
-            raise ArtefactError(f"codebook format must be {FORMAT}, got {content['format']!r}")
+        if content["format"] not in (FORMAT, FUSED_FORMAT):
+            raise ArtefactError(
+                f"codebook format must be {FORMAT} or {FUSED_FORMAT}, got {content['format']!r}"
+            )
         tensors = load_tensors(payload)
+        spec = CodebookSpec.from_dict(header["spec"])
+        is_fused = content["format"] == FUSED_FORMAT
         codebook = Codebook(
-            spec=CodebookSpec.from_dict(header["spec"]),
+            spec=spec,
             collections=content["collections"],
             mean=tensors["mean"],
             basis=tensors["basis"],
             x_exponent=content["x_exponent"],
             basis_exponent=content["basis_exponent"],
             metrics=dict(header["metrics"]),
+            fusion=Fusion.of(content["fusion"], tensors, spec) if is_fused else None,
         )
         is_sound = codebook.content == content and codebook.codebook_id == header["codebook_id"]
     except ArtefactError:

@@ -45,8 +45,10 @@ from semantic_ids.report.quality import (
     SharedSid,
     Shown,
 )
+from semantic_ids.report.quality_fused import CollectionFit, FusedQuality
 from semantic_ids.report.quality_page import quality_headline, quality_page
 from semantic_ids.report.table_size import Part, TableSize
+from semantic_ids.report.training import Training, training_page
 
 __all__ = [
     "Arm",
@@ -56,6 +58,7 @@ __all__ = [
     "CategoryPurity",
     "Chart",
     "Churn",
+    "CollectionFit",
     "Column",
     "Compared",
     "Comparison",
@@ -65,6 +68,7 @@ __all__ = [
     "Finding",
     "Footprint",
     "Format",
+    "FusedQuality",
     "History",
     "Kind",
     "Moment",
@@ -83,6 +87,7 @@ __all__ = [
     "SideShown",
     "Table",
     "TableSize",
+    "Training",
     "UserChurn",
     "Value",
     "Word",
@@ -97,5 +102,6 @@ __all__ = [
     "quality_headline",
     "quality_page",
     "render",
+    "training_page",
     "worst",
 ]

@@ -46,7 +46,7 @@ def _values(catalogue: Catalogue) -> dict[str, Any]:
     shape (n_rows, dim), and scale give distances without error: a byte's table row is a sum of
     rows of the basis, and `scale` the square of their unit.
     """
-    codebook = catalogue.codebook
+    codebook = catalogue.codebook.leading
     symbols = sids_to_bytes(catalogue.sids, codebook.width)
     names, category_of = _categories(catalogue.shown_categories)
     return {

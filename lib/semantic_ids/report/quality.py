@@ -12,6 +12,7 @@ from semantic_ids.codebook import (
     Recall,
     Use,
 )
+from semantic_ids.report.quality_fused import FusedQuality
 
 __all__ = [
     "ByteUse",
@@ -171,6 +172,8 @@ class Quality:
     purities : tuple of CategoryPurity
     drifts : tuple of Drift
     not_measured : tuple of str
+    fused : FusedQuality, optional
+        Of a fused codebook; errors, recall and drifts are then of its first collection by name.
     """
 
     shown: Shown
@@ -186,6 +189,7 @@ class Quality:
     purities: tuple[CategoryPurity, ...]
     drifts: tuple[Drift, ...]
     not_measured: tuple[str, ...]
+    fused: FusedQuality | None = None
 
     @property
     def width(self) -> int:

@@ -2,6 +2,7 @@
 
 from semantic_ids.report.page import Page
 from semantic_ids.report.quality import Quality, Shown
+from semantic_ids.report.quality_fused import fused_sections
 from semantic_ids.report.quality_rules import findings, percent
 from semantic_ids.report.quality_sample import (
     drift_sections,
@@ -17,6 +18,7 @@ __all__ = ["quality_headline", "quality_page"]
 def quality_page(quality: Quality) -> Page:
     """Give the page: the answer, the verdict and its rules, then each measure."""
     sections = (
+        *fused_sections(quality.fused),
         error_section(quality),
         *symbol_sections(quality),
         *([neighbour_section(quality.recall)] if quality.recall else []),

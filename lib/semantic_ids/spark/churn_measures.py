@@ -74,12 +74,12 @@ def measure_churn(
 
 def _places(side: Side) -> dict[str, int]:
     """Give what a side's SIDs decode to: collections, and their dimensions."""
-    return dict(side.codebook.collections)
+    return dict(side.codebook.leading.collections)
 
 
 def _decode(side: Side, sids: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
     try:
-        return decode(sids, side.codebook)
+        return decode(sids, side.codebook.leading)
     except InputError as error:
         table = side.item_sids
         raise TableError(

@@ -14,7 +14,7 @@ from semantic_ids.codebook import Codebook, encode
 from semantic_ids.errors import TableError
 from semantic_ids.spark.parquet_files import FOOTERS, RowGroup, balance, read_footers, read_rows
 from semantic_ids.spark.sources import quoted
-from semantic_ids.spark.vectors import parse_vectors
+from semantic_ids.spark.vectors import parse_items
 
 __all__ = ["NULL_ID", "Encoded", "Stored", "sids_of"]
 
@@ -75,14 +75,14 @@ def sids_of(
     Parameters
     ----------
     rows : DataFrame
-        item_id and the codebook's collection.
+        item_id and the codebook's collections.
     item_id : DataType
         The type that item_id gets: BIGINT or STRING.
     binary_dtype : str
-        float32 or float16, for a BINARY collection.
+        float32 or float16, for BINARY collections.
     stored : Stored, optional
-        Where exactly `rows` are stored, both columns among those of the files. Workers read them
-        with pyarrow if it can open them on the driver and on the executors.
+        Where exactly `rows` are stored, all their columns among those of the files. Workers read
+        them with pyarrow if it can open them on the driver and on the executors.
 
     Raises
     ------
@@ -108,18 +108,18 @@ def _row_groups(spark: SparkSession, codebook: Codebook, stored: Stored) -> list
 
     The driver opens one file first, which starts no job where it cannot be done at all.
     """
-    (collection,) = codebook.collections
+    collections = list(codebook.collections)
     files = stored.uris
     n_tasks = max(1, min(len(files), 4 * spark.sparkContext.defaultParallelism))
-    shared = spark.sparkContext.broadcast((files, collection))
+    shared = spark.sparkContext.broadcast((files, collections))
 
     def describe(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        uris, column = shared.value
+        uris, columns = shared.value
         for batch in batches:
             for task in batch.column(0).to_pylist():
-                yield read_footers(uris, range(task, len(uris), n_tasks), column)
+                yield read_footers(uris, range(task, len(uris), n_tasks), columns)
 
-    found = read_footers(files, range(min(1, len(files))), collection).to_pylist()
+    found = read_footers(files, range(min(1, len(files))), collections).to_pylist()
     if not any(row["problem"] for row in found):
         tasks = spark.range(0, n_tasks, 1, n_tasks)
         found = tasks.mapInArrow(describe, FOOTERS).toArrow().to_pylist()
@@ -146,21 +146,22 @@ def _from_files(
     *,
     latest: DataFrame | None,
 ) -> DataFrame:
-    (collection,) = codebook.collections
+    collections, dims = list(codebook.collections), sum(codebook.collections.values())
     size_bytes = sum(group.size_bytes for group in groups)
     n_tasks = max(spark.sparkContext.defaultParallelism, -(-size_bytes // _TASK_BYTES))
     tasks = balance(groups, n_tasks)
     shared = spark.sparkContext.broadcast((tasks, codebook))
     arrow_id = pa.string() if isinstance(item_id, StringType) else pa.int64()
-    batch_rows = max(1, _BATCH_BYTES // (4 * codebook.dim))
+    batch_rows = max(1, _BATCH_BYTES // (4 * dims))
 
     def to_sids(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         shares, codebook = shared.value
         for batch in batches:
             for task in batch.column(0).to_pylist():
-                rows = read_rows(shares[task], collection, item_id=arrow_id, batch_rows=batch_rows)
-                for vectors in rows:
-                    yield encode_batch(vectors, codebook, binary_dtype)
+                for rows in read_rows(
+                    shares[task], collections, item_id=arrow_id, batch_rows=batch_rows
+                ):
+                    yield encode_batch(rows, codebook, binary_dtype)
 
     numbers = spark.range(0, len(tasks), 1, max(1, len(tasks)))
     if latest is None:
@@ -172,15 +173,14 @@ def _from_files(
 def _through_spark(
     rows: DataFrame, codebook: Codebook, *, item_id: DataType, binary_dtype: str
 ) -> DataFrame:
-    (collection,) = codebook.collections
     shared = rows.sparkSession.sparkContext.broadcast(codebook)
 
     def to_sids(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield encode_batch(batch, shared.value, binary_dtype)
 
-    vector = F.col(quoted(collection)).alias("vector")
-    columns = rows.select(F.col("item_id").cast(item_id), vector)
+    vectors = [F.col(quoted(name)) for name in codebook.collections]
+    columns = rows.select(F.col("item_id").cast(item_id), *vectors)
     return columns.mapInArrow(to_sids, _schema(item_id))
 
 
@@ -189,9 +189,11 @@ def _schema(item_id: DataType) -> str:
 
 
 def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -> pa.RecordBatch:
-    """Encode a batch of item_id and vector to item_id, sid, reason; further columns follow."""
-    item_ids, column, *more = batch.columns
-    parsed = parse_vectors(column, codebook.dim, binary_dtype=binary_dtype)
+    """Encode item_id and the codebook's collections to item_id, sid, reason; more columns stay."""
+    item_ids, *columns = batch.columns
+    n_collections = len(codebook.collections)
+    vectors, more = columns[:n_collections], columns[n_collections:]
+    parsed = parse_items(vectors, codebook, binary_dtype=binary_dtype)
     codes = pa.array(encode(parsed.vectors, codebook), pa.int64())
     valid = pa.array(parsed.valid)
     nulls = pa.nulls(len(batch), pa.int64())
@@ -201,5 +203,5 @@ def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -
         missing = item_ids.is_null()
         sids = pc.if_else(missing, None, sids)
         reasons = pc.if_else(missing, NULL_ID, reasons)
-    names = ["item_id", "sid", "reason", *batch.schema.names[2:]]
+    names = ["item_id", "sid", "reason", *batch.schema.names[1 + n_collections :]]
     return pa.RecordBatch.from_arrays([item_ids, sids, reasons, *more], names)

@@ -39,7 +39,7 @@ _CANNOT_READ = (OSError, pa.ArrowException)
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group of one file, what its two columns weigh in it, and the file's commit."""
+    """One row group of one file, what its columns weigh in it, and the file's commit."""
 
     uri: str
     index: int
@@ -67,7 +67,9 @@ def open_file(uri: str) -> pa.NativeFile:
     return file_system.open_input_file(path)
 
 
-def read_footers(uris: Sequence[str], places: Sequence[int], collection: str) -> pa.RecordBatch:
+def read_footers(
+    uris: Sequence[str], places: Sequence[int], collections: Sequence[str]
+) -> pa.RecordBatch:
     """Describe the row groups of some files, or say why one cannot be read here.
 
     Parameters
@@ -76,8 +78,8 @@ def read_footers(uris: Sequence[str], places: Sequence[int], collection: str) ->
         All files.
     places : sequence of int
         Which of them to read.
-    collection : str
-        The embedding column; item_id is the other one.
+    collections : sequence of str
+        The embedding columns; item_id is one column more.
 
     Returns
     -------
@@ -85,13 +87,13 @@ def read_footers(uris: Sequence[str], places: Sequence[int], collection: str) ->
         One row a row group as in `FOOTERS`, `file` being its place among the uris. For a file
         with a problem one row says what it is, and whether the file itself is broken.
     """
-    rows = [row for place in places for row in _footer_rows(uris[place], place, collection)]
+    rows = [row for place in places for row in _footer_rows(uris[place], place, collections)]
     columns = zip(*rows, strict=True) if rows else [[]] * len(_FOOTERS)
     arrays = [pa.array(values, kind) for values, kind in zip(columns, _FOOTERS.types, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=_FOOTERS)
 
 
-def _footer_rows(uri: str, place: int, collection: str) -> list[tuple[object, ...]]:
+def _footer_rows(uri: str, place: int, collections: Sequence[str]) -> list[tuple[object, ...]]:
     def problem(text: str, *, broken: bool) -> list[tuple[object, ...]]:
         return [(place, None, None, None, broken, text)]
 
@@ -107,31 +109,33 @@ def _footer_rows(uri: str, place: int, collection: str) -> list[tuple[object, ..
         if magic != b"PAR1":
             raise pa.ArrowInvalid("it must end with PAR1, so it is cut short or of another kind")
         footer = pq.ParquetFile(file)
-        _check_types(footer.schema_arrow, collection)
+        _check_types(footer.schema_arrow, collections)
     except _UnknownTypeError as error:
         return problem(f"{unquote(uri)} {error}", broken=False)
     except _CANNOT_READ as error:
         return problem(f"{unquote(uri)} is no Parquet file: {_first_line(error)}", broken=True)
     groups = [footer.metadata.row_group(index) for index in range(footer.num_row_groups)]
-    sizes = [_size_bytes(group, collection) for group in groups]
+    sizes = [_size_bytes(group, collections) for group in groups]
     return [
         (place, index, groups[index].num_rows, size, False, None)
         for index, size in enumerate(sizes)
     ]
 
 
-def _size_bytes(group: pq.RowGroupMetaData, collection: str) -> int:
+def _size_bytes(group: pq.RowGroupMetaData, collections: Sequence[str]) -> int:
     chunks = [group.column(number) for number in range(group.num_columns)]
-    wanted = [c for c in chunks if _is_under(c.path_in_schema, collection)]
+    names = ("item_id", *collections)
+    wanted = [c for c in chunks if any(_is_under(c.path_in_schema, name) for name in names)]
     return sum(int(chunk.total_compressed_size) for chunk in wanted)
 
 
-def _is_under(path: str, collection: str) -> bool:
-    return path in ("item_id", collection) or path.startswith(f"{collection}.")
+def _is_under(path: str, column: str) -> bool:
+    return path == column or path.startswith(f"{column}.")
 
 
-def _check_types(schema: pa.Schema, collection: str) -> None:
-    for name, is_known in (("item_id", _is_id), (collection, _is_embedding)):
+def _check_types(schema: pa.Schema, collections: Sequence[str]) -> None:
+    kinds = dict.fromkeys(collections, _is_embedding)
+    for name, is_known in {"item_id": _is_id, **kinds}.items():
         if len(schema.get_all_field_indices(name)) != 1:
             raise _UnknownTypeError(f"has no column of the very name {name!r}")
         found = schema.field(name).type
@@ -168,12 +172,17 @@ def balance(groups: Sequence[RowGroup], n_tasks: int) -> list[list[RowGroup]]:
 
 
 def read_rows(
-    groups: Sequence[RowGroup], collection: str, *, item_id: pa.DataType, batch_rows: int
+    groups: Sequence[RowGroup],
+    collections: Sequence[str],
+    *,
+    item_id: pa.DataType,
+    batch_rows: int,
 ) -> Iterator[pa.RecordBatch]:
-    """Read item_id, in the type asked for, and a collection as `vector`, batch by batch.
+    """Read item_id, in the type asked for, and collections in their order, batch by batch.
 
     Of files with a version, those of a change feed, only the rows that came, with that `version`.
-    Memory is bounded by a batch and two buffers of 8 MiB, whatever the size of a row group.
+    Memory is bounded by a batch and a buffer of 8 MiB for each column, whatever the size of a row
+    group.
 
     Raises
     ------
@@ -192,7 +201,7 @@ def read_rows(
                 buffer_size=_BUFFER_BYTES,
                 page_checksum_verification=True,
             )
-            columns = ["item_id", collection]
+            columns = ["item_id", *collections]
             has_changes = version is not None and CHANGE_TYPE in file.schema_arrow.names
             if has_changes:
                 columns.append(CHANGE_TYPE)
@@ -200,17 +209,21 @@ def read_rows(
                 rows = batch
                 if has_changes:
                     rows = batch.filter(pc.is_in(batch.column(CHANGE_TYPE), pa.array(CAME)))
-                plain = _plain(rows.column("item_id"), rows.column(collection), item_id)
+                plain = _plain(rows, collections, item_id)
                 if version is not None:
                     versions = pa.repeat(pa.scalar(version, pa.int64()), len(plain))
                     plain = plain.append_column("version", versions)
                 yield plain
 
 
-def _plain(item_ids: pa.Array, vectors: pa.Array, item_id: pa.DataType) -> pa.RecordBatch:
-    if pa.types.is_fixed_size_binary(vectors.type):
-        vectors = vectors.cast(pa.binary())
-    return pa.RecordBatch.from_arrays([pc.cast(item_ids, item_id), vectors], ["item_id", "vector"])
+def _plain(rows: pa.RecordBatch, names: Sequence[str], item_id: pa.DataType) -> pa.RecordBatch:
+    columns = [rows.column(name) for name in names]
+    plain = [
+        column.cast(pa.binary()) if pa.types.is_fixed_size_binary(column.type) else column
+        for column in columns
+    ]
+    item_ids = pc.cast(rows.column("item_id"), item_id)
+    return pa.RecordBatch.from_arrays([item_ids, *plain], ["item_id", *names])
 
 
 @contextmanager

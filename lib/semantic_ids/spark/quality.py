@@ -3,12 +3,14 @@
 import datetime
 import logging
 from pathlib import Path
+from typing import Any
 
 from semantic_ids.audit_configs import AuditQuality
 from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
 from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
+from semantic_ids.spark.quality_fused import measure_fused
 from semantic_ids.spark.quality_inputs import QualityInputs
 from semantic_ids.spark.quality_measures import measure
 from semantic_ids.spark.quality_new import find_new_items
@@ -43,7 +45,8 @@ def audit_quality(config: AuditQuality, inputs: QualityInputs, run_id: str) -> R
     new = find_new_items(inputs, drawn.item_ids)
     log.info("audit_quality: measuring a sample of %s items", f"{drawn.n_sample:,}")
     shown = _shown(inputs, drawn, run_id)
-    quality = measure(config, inputs.filed, counts, drawn, new=new, shown=shown)
+    fused = measure_fused(inputs, drawn, binary_dtype=config.binary_dtype, n_queries=config.queries)
+    quality = measure(config, inputs.filed, counts, drawn, new=new, shown=shown, fused=fused)
     page = quality_page(quality)
     files = write_page(Path(config.report.folder), page, config.report.formats)
     return hold_to(config.require, _summary(quality, page, inputs, files[0]), page, files[0])
@@ -80,6 +83,7 @@ def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) ->
         "sharing_share": found.sharing_share,
         "needless_share": quality.needless_share,
         "recall": recall.mean if recall else None,
+        **_of_fused(quality),
         "drift": {each.who: each.ratio.ratio for each in quality.drifts if each.ratio},
     }
     return RunSummary(
@@ -91,3 +95,16 @@ def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) ->
         rows_rejected=quality.shown.n_drawn - quality.shown.n_valid,
         metrics=metrics,
     )
+
+
+def _of_fused(quality: Quality) -> dict[str, Any]:
+    """Give the figures of each collection and category of a fused codebook."""
+    fused = quality.fused
+    if fused is None:
+        return {}
+    categories = {
+        each.name: {"accuracy": each.accuracy, "cross_entropy": each.cross_entropy}
+        for each in fused.categories
+    }
+    errors = {each.name: each.relative_error for each in fused.collections}
+    return {"relative_errors": errors, "categories": categories}

@@ -130,7 +130,8 @@ def _parse(
     binary_dtype: str,
 ) -> ParsedVectors:
     column = found[_VECTOR].combine_chunks()
-    parsed = parse_vectors(column, inputs.codebook.dim, binary_dtype=binary_dtype)
+    dim = inputs.codebook.collections[inputs.collection]
+    parsed = parse_vectors(column, dim, binary_dtype=binary_dtype)
     if not parsed.valid[:n_sample].any():
         reason = parsed.reasons[0]
         raise TableError(

@@ -28,9 +28,8 @@ class QualityInputs(SidInputs):
 
     @property
     def collection(self) -> str:
-        """The codebook's one collection."""
-        (collection,) = self.codebook.collections
-        return collection
+        """The codebook's collection; of a fused one's, the first by name."""
+        return min(self.codebook.collections)
 
     def given(self) -> list[Source]:
         """List the tables, each once."""
@@ -50,7 +49,8 @@ def open_inputs(spark: SparkSession, config: AuditQuality) -> QualityInputs:
     embeddings = open_source(spark, "embeddings", config.embeddings)
     labels = open_source(spark, "labels", config.labels) if config.labels else embeddings
     inputs = QualityInputs(sids.filed, sids.item_sids, sids.item_id, embeddings, labels)
-    require_embedding(embeddings, inputs.collection)
+    for collection in inputs.codebook.collections:
+        require_embedding(embeddings, collection)
     require_names(embeddings, [], sids)
     require_names(labels, [config.label, *config.categories], sids)
     return inputs

@@ -32,6 +32,7 @@ from semantic_ids.report import (
     CategoryPurity,
     DigitUse,
     Drift,
+    FusedQuality,
     Quality,
     SharedSid,
     Shown,
@@ -55,9 +56,11 @@ def measure(
     *,
     new: NewItems,
     shown: Shown,
+    fused: FusedQuality | None = None,
 ) -> Quality:
     """Measure all that counts and drawn items tell."""
     codebook = filed.codebook
+    part = codebook.leading
     found = collisions(counts.group_sizes)
     kinds = _distinct_embeddings(drawn)
     sids, vectors = drawn.sids[drawn.in_sample], drawn.sample_vectors
@@ -78,12 +81,17 @@ def measure(
             found,
         ),
         shared=tuple(_shared(counts, drawn, kinds, codebook.width)),
-        errors=measure_errors(vectors, sids, codebook),
+        errors=measure_errors(vectors, sids, part),
         fit_errors=tuple(filed.metrics.get("relative_error", ())),
-        recall=neighbour_recall(vectors, decode(sids, codebook), n_queries=config.queries),
+        recall=neighbour_recall(vectors, decode(sids, part), n_queries=config.queries),
         purities=purities,
         drifts=drifts,
-        not_measured=(*not_told, *_gaps(config, drawn, purities)),
+        not_measured=(
+            *not_told,
+            *_gaps(config, drawn, purities),
+            *(fused.not_told if fused else ()),
+        ),
+        fused=fused,
     )
 
 
@@ -181,7 +189,7 @@ def _drift(
     sids, vectors = drawn.sids[wanted], drawn.vectors[wanted[drawn.valid]]
     if "symbol_counts" not in metrics:
         return Drift(who, is_new, len(sids), None, ())
-    errors = measure_errors(vectors, sids, codebook)
+    errors = measure_errors(vectors, sids, codebook.leading)
     ratio = error_drift(
         errors.mean_square,
         errors.mean_square_standard_error,

@@ -1,7 +1,7 @@
 """A deterministic sample of an embeddings table: the same rows whatever the partitioning."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO
 
@@ -15,7 +15,7 @@ from semantic_ids.errors import TableError
 from semantic_ids.spark.sources import Source
 from semantic_ids.spark.vectors import Chunk, chunks_by_length
 
-__all__ = ["Sample", "draw_sample"]
+__all__ = ["Sample", "draw_rows", "draw_sample", "nameless_file"]
 
 _ROWS_PER_PARTITION = 8192  # what the driver holds at a time
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -76,28 +76,45 @@ def draw_sample(
     TableError
         If the table is empty or no row of the sample is a vector.
     """
-    place = F.xxhash64(F.col("item_id"), F.lit(seed)).alias("place")
-    cut = _find_cut(source.rows.select(place), size)
-    if not cut.rows_seen:
-        raise TableError(f"{source.name}: {source.location} is empty")
-    vector = source.column(collection).alias("vector")
-    tie = F.xxhash64(vector).alias("tie")
-    drawn = _below(source.rows.select(place, "item_id", tie, vector), cut, size)
-    n_partitions = -(-min(size, cut.rows_seen) // _ROWS_PER_PARTITION)
-    ordered = drawn.repartitionById(
-        n_partitions, _partition(F.col("place"), cut.place, n_partitions)
-    ).sortWithinPartitions("place", "item_id", "tie")
+    ordered, rows_seen = draw_rows(source, [collection], size=size, seed=seed)
 
     def to_chunks(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             yield chunks_by_length(batch.column(0), binary_dtype, dim=dim)
 
-    chunks = ordered.select("vector").mapInArrow(to_chunks, "length int, n int, vectors binary")
+    chunks = ordered.mapInArrow(to_chunks, "length int, n int, vectors binary")
     found = (Chunk(row["length"], row["n"], row["vectors"]) for row in chunks.toLocalIterator())
     vectors, rows_drawn = store(found, dim)
     if vectors is None:
         raise TableError(f"{source.name}: no row of {collection!r} holds an embedding")
-    return Sample(vectors, cut.rows_seen, rows_drawn)
+    return Sample(vectors, rows_seen, rows_drawn)
+
+
+def draw_rows(
+    source: Source, names: Sequence[str], *, size: int, seed: int
+) -> tuple[DataFrame, int]:
+    """Select columns of the sampled rows, in partitions and an order that are always the same.
+
+    Returns
+    -------
+    rows : DataFrame
+        Columns `c0`, `c1`, ...
+    rows_seen : int
+        Rows of the table.
+    """
+    place = F.xxhash64(F.col("item_id"), F.lit(seed)).alias("place")
+    cut = _find_cut(source.rows.select(place), size)
+    if not cut.rows_seen:
+        raise TableError(f"{source.name}: {source.location} is empty")
+    columns = [source.column(name) for name in names]
+    ours = [column.alias(f"c{number}") for number, column in enumerate(columns)]
+    tie = F.xxhash64(*columns).alias("tie")
+    drawn = _below(source.rows.select(place, "item_id", tie, *ours), cut, size)
+    n_partitions = -(-min(size, cut.rows_seen) // _ROWS_PER_PARTITION)
+    ordered = drawn.repartitionById(
+        n_partitions, _partition(F.col("place"), cut.place, n_partitions)
+    ).sortWithinPartitions("place", "item_id", "tie")
+    return ordered.drop("place", "item_id", "tie"), cut.rows_seen
 
 
 def _find_cut(places: DataFrame, size: int) -> _Cut:
@@ -147,7 +164,7 @@ def store(chunks: Iterable[Chunk], dim: int | None) -> tuple[npt.NDArray[np.floa
     rows : int
         Rows of all chunks, those that are no vectors included.
     """
-    file = _nameless_file()
+    file = nameless_file()
     kept: list[tuple[int, int, int]] = []
     rows = 0
     by_length: dict[int, int] = {}
@@ -170,13 +187,14 @@ def store(chunks: Iterable[Chunk], dim: int | None) -> tuple[npt.NDArray[np.floa
     return np.memmap(file, "<f4", "r", shape=(n_vectors, length)), rows
 
 
-def _nameless_file() -> IO[bytes]:
+def nameless_file() -> IO[bytes]:
+    """Open a file on the driver's disk that is gone when nothing reads it any more."""
     return tempfile.TemporaryFile()  # it lives as long as the array on it
 
 
 def _only(file: IO[bytes], pieces: Iterable[tuple[int, int]]) -> IO[bytes]:
     """Copy pieces of a file, (start, size) in bytes each, to another one."""
-    copy = _nameless_file()
+    copy = nameless_file()
     for start, size in pieces:
         file.seek(start)
         copy.write(file.read(size))

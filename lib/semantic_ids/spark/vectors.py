@@ -1,5 +1,6 @@
 """Embedding columns: Arrow in, float32 vectors out, and a reason for every row that is none."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -9,20 +10,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql.types import ArrayType, BinaryType, DataType, DoubleType, FloatType
 
+from semantic_ids.codebook import Codebook, present_rows
 from semantic_ids.errors import TableError
 from semantic_ids.spark.sources import Source
 
 __all__ = [
     "Chunk",
+    "ParsedItems",
     "ParsedVectors",
     "chunks_by_length",
     "lengths_of",
+    "parse_items",
     "parse_vectors",
     "require_embedding",
 ]
 
 _ELEMENTS = (FloatType, DoubleType)
 _CHUNK_BYTES = 8 * 2**20
+NO_COLLECTION = "the item has none of {}"  # a reject's reason
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,58 @@ def parse_vectors(column: pa.Array, dim: int, *, binary_dtype: str) -> ParsedVec
     if valid.all():
         return ParsedVectors(vectors, valid, [None] * len(column))
     return ParsedVectors(vectors, valid, _reasons(size, whole, valid, dim, is_binary))
+
+
+@dataclass(frozen=True)
+class ParsedItems:
+    """The items of a batch that a codebook can encode, and why the others are not among them.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_valid, dim), or mapping of str to such an array
+        As `encode` takes them: for a fused codebook by collection, NaN where an item lacks one.
+    valid : ndarray of shape (n,), bool
+    reasons : list of n entries
+        None where the item is valid.
+    """
+
+    vectors: npt.NDArray[np.float32] | Mapping[str, npt.NDArray[np.float32]]
+    valid: npt.NDArray[np.bool_]
+    reasons: Sequence[str | None]
+
+
+def parse_items(
+    columns: Sequence[pa.Array], codebook: Codebook, *, binary_dtype: str
+) -> ParsedItems:
+    """Turn a codebook's collections, in its order, into what it encodes.
+
+    For a fused codebook a null means that the item lacks the collection; an item that lacks all, or
+    has one that is no vector, is not valid.
+    """
+    dims = codebook.collections
+    parsed = [
+        parse_vectors(column, dim, binary_dtype=binary_dtype)
+        for column, dim in zip(columns, dims.values(), strict=True)
+    ]
+    if codebook.fusion is None:
+        (only,) = parsed
+        return ParsedItems(only.vectors, only.valid, only.reasons)
+    vectors, reasons = {}, [NO_COLLECTION.format(", ".join(dims))] * len(columns[0])
+    broken, present = np.zeros((2, len(reasons)), np.bool_)
+    for (name, dim), column, found in zip(dims.items(), columns, parsed, strict=True):
+        rows = np.full((len(column), dim), np.nan, np.float32)
+        rows[found.valid] = found.vectors
+        vectors[name] = rows
+        zero = codebook.fusion.branches[name].zero_is_missing
+        present |= present_rows(rows, zero_is_missing=zero)
+        wrong = ~found.valid & ~column.is_null().to_numpy(zero_copy_only=False) & ~broken
+        for row in np.flatnonzero(wrong):
+            reasons[row] = f"{name}: {found.reasons[row]}"
+        broken |= wrong
+    valid = present & ~broken
+    kept = vectors if valid.all() else {name: rows[valid] for name, rows in vectors.items()}
+    said = [None if fine else reason for fine, reason in zip(valid, reasons, strict=True)]
+    return ParsedItems(kept, valid, said)
 
 
 def _from_binary(column: pa.Array, dim: int, binary_dtype: str) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semantic_ids.codebook import Codebook, decode_tables, digit_tables
-from semantic_ids.errors import InputError, nearest
+from semantic_ids.errors import InputError
 from semantic_ids.trainers.folding import FoldedEmbedding
 from semantic_ids.trainers.tables import VALUES, SIDTables
 
@@ -28,7 +28,7 @@ class SIDEmbedding(SIDTables):
         Vectors of ``codebook.dim`` floats, or ``codebook.n_digits`` floats in {-1, 0, 1}.
     collection : str, optional
         Give the decoded vectors of this collection alone; by default those of all the codebook's
-        collections, one after another.
+        collections, one after another. A fused codebook needs one, unless digits are asked for.
     norms : bool
         Keep the dot products of the tables' rows, ``4 * (256 * width + 1) ** 2`` bytes, which
         ``norms`` and the cosines and distances of ``sid_scores`` need.
@@ -63,9 +63,9 @@ class SIDEmbedding(SIDTables):
     ) -> None:
         _check_output(codebook, output, collection)
         if output == "decoded":
-            columns = _columns_of(codebook, collection)
-            tables = torch.from_numpy(np.ascontiguousarray(decode_tables(codebook)[..., columns]))
-            bias, factors = torch.tensor(codebook.mean[columns]), _factors(codebook, columns)
+            part = codebook.of(collection)
+            tables = torch.from_numpy(decode_tables(part))
+            bias, factors = torch.tensor(part.mean), _factors(part)
         else:
             tables = torch.from_numpy(digit_tables(codebook)).to(torch.float32)
             bias, factors = None, None
@@ -105,30 +105,16 @@ def _check_output(codebook: Codebook, output: str, collection: str | None) -> No
         raise InputError(
             f"collection must be None for digits, which all collections share, got {collection!r}"
         )
-    if collection is not None and collection not in codebook.collections:
-        raise InputError(
-            f"collection must be one of the codebook's, got {collection!r}: "
-            f"{nearest(collection, list(codebook.collections))}"
-        )
 
 
-def _columns_of(codebook: Codebook, collection: str | None) -> slice:
-    """Return which columns of the decoded vectors a collection has."""
-    if collection is None:
-        return slice(0, codebook.dim)
-    names = list(codebook.collections)
-    start = sum(codebook.collections[name] for name in names[: names.index(collection)])
-    return slice(start, start + codebook.collections[collection])
-
-
-def _factors(codebook: Codebook, columns: slice) -> tuple[Tensor, Tensor]:
+def _factors(codebook: Codebook) -> tuple[Tensor, Tensor]:
     """Return the design D of all bytes, and the basis V in its units."""
     n_rows = len(codebook.basis)
     design = torch.zeros(codebook.width * VALUES + 1, n_rows)
     for j, byte in enumerate(codebook.layout):
         start = j * VALUES
         design[start : start + byte.n_values, byte.rows] = torch.from_numpy(byte.design).float()
-    basis = np.ldexp(codebook.basis[:, columns].astype(np.float32), codebook.basis_exponent)
+    basis = np.ldexp(codebook.basis.astype(np.float32), codebook.basis_exponent)
     return design, torch.from_numpy(basis)
 
 

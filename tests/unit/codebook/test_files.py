@@ -74,7 +74,8 @@ def test_a_cut_payload_is_refused(codebook, length):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        (b'format\\":1', b'format\\":2', "format must be 1, got 2"),
+        (b'format\\":1', b'format\\":3', "format must be 1 or 2, got 3"),
+        (b'format\\":1', b'format\\":2', "damaged"),
         (b'sweeps\\":', b'sweepz\\":', "damaged"),
         (b"x_exponent", b"y_exponent", "damaged"),
         (b'\\"codebook_id\\":', b'\\"codebook_ie\\":', "damaged"),

@@ -1,0 +1,1 @@
+"""What benchmarks/fusion.py compares, and on what."""
