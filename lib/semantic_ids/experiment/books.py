@@ -1,0 +1,61 @@
+"""Codebooks of an experiment: fitted on the items of the first half, and every item's SID."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from semantic_ids.codebook import Codebook, CodebookSpec, decode, encode, fit
+from semantic_ids.errors import InputError
+from semantic_ids.experiment.stream import FloatArray, Int64Array
+
+TRADITIONAL = CodebookSpec([{"centroids": 256}] * 3)
+MAX_FIT_ROWS = 20_000
+_MIN_FIT_ROWS = 512
+
+
+@dataclass(frozen=True)
+class Book:
+    """A codebook with the SIDs of all items.
+
+    Parameters
+    ----------
+    codebook : Codebook
+    sids : ndarray of shape (n_items,), int64
+    """
+
+    codebook: Codebook
+    sids: Int64Array
+
+    def decoded(self) -> FloatArray:
+        """Reconstruct all items, shape (n_items, dim)."""
+        return decode(self.sids, self.codebook)
+
+
+def fit_books(
+    vectors: FloatArray, seen: Int64Array, specs: Mapping[str, CodebookSpec], seed: int
+) -> dict[str, Book]:
+    """Fit codebooks on items that were seen in time, and encode all items.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_items, dim), float32
+    seen : ndarray of int64
+        The items to fit on; of more than 20,000 so many are drawn.
+
+    Raises
+    ------
+    InputError
+        If there are too few to fit on.
+    """
+    if len(seen) < 2:
+        raise InputError(
+            f"events: the first half must have items to fit codebooks on, got {len(seen)}"
+        )
+    rng = np.random.default_rng([seed, 5])
+    rows = seen if len(seen) <= MAX_FIT_ROWS else rng.choice(seen, MAX_FIT_ROWS, replace=False)
+    books = {}
+    for name, spec in specs.items():
+        codebook = fit(vectors[np.sort(rows)], spec, seed=seed)
+        books[name] = Book(codebook, encode(vectors, codebook))
+    return books
