@@ -1,20 +1,21 @@
 """SIDs to vectors inside a model: table rows that the codebook gives, nothing that is learned."""
 
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from semantic_ids.codebook import Codebook, decode_tables, digit_tables
-from semantic_ids.errors import ArtefactError, InputError, ShapeError
+from semantic_ids.errors import InputError, nearest
+from semantic_ids.trainers.folding import FoldedEmbedding
+from semantic_ids.trainers.tables import VALUES, SIDTables
 
 Output = Literal["decoded", "digits"]
 
-VALUES = 256
 
-
-class SIDEmbedding(nn.Module):
+class SIDEmbedding(SIDTables):
     """Turn SIDs into decoded vectors or digits without any parameter.
 
     Both are sums of one table row per byte, ``sum_j T[j, byte_j]``, plus the codebook's mean for
@@ -25,6 +26,12 @@ class SIDEmbedding(nn.Module):
     codebook : Codebook
     output : {"decoded", "digits"}
         Vectors of ``codebook.dim`` floats, or ``codebook.n_digits`` floats in {-1, 0, 1}.
+    collection : str, optional
+        Give the decoded vectors of this collection alone; by default those of all the codebook's
+        collections, one after another.
+    norms : bool
+        Keep the dot products of the tables' rows, ``4 * (256 * width + 1) ** 2`` bytes, which
+        ``norms`` and the cosines and distances of ``sid_scores`` need.
 
     Attributes
     ----------
@@ -45,87 +52,75 @@ class SIDEmbedding(nn.Module):
     torch.Size([51200, 384])
     """
 
-    table: Tensor
-    mean: Tensor | None
-    shifts: Tensor
-    first_rows: Tensor
+    def __init__(
+        self,
+        codebook: Codebook,
+        output: Output = "decoded",
+        *,
+        collection: str | None = None,
+        norms: bool = False,
+    ) -> None:
+        _check_output(codebook, output, collection)
+        if output == "decoded":
+            columns = _columns_of(codebook, collection)
+            tables = torch.from_numpy(np.ascontiguousarray(decode_tables(codebook)[..., columns]))
+            bias = torch.tensor(codebook.mean[columns])
+        else:
+            tables, bias = torch.from_numpy(digit_tables(codebook)).to(torch.float32), None
+        super().__init__(
+            F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
+            bias=bias,
+            gram=_gram(tables) if norms else None,
+            codebook_id=codebook.codebook_id,
+            knows_null=not bool(tables[:, VALUES - 1].any()),
+            in_state=False,
+        )
 
-    def __init__(self, codebook: Codebook, output: Output = "decoded") -> None:
-        super().__init__()
-        if output not in get_args(Output):
-            raise InputError(f"output must be 'decoded' or 'digits', got {output!r}")
-        if output == "digits" and codebook.n_digits == 0:
-            raise InputError("output must be 'decoded' for a codebook without digits, got 'digits'")
-        tables = _tables(codebook, output)
-        self.width = codebook.width
-        self.embedding_dim = tables.shape[-1]
-        self.codebook_id = codebook.codebook_id
-        self._null_needs_care = bool(tables[:, VALUES - 1].any())
-        bytes_from_coarsest = torch.arange(self.width)
-        buffers = {
-            "table": F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
-            "mean": torch.tensor(codebook.mean) if output == "decoded" else None,
-            "shifts": 8 * bytes_from_coarsest.flip(0),
-            "first_rows": VALUES * bytes_from_coarsest,
-        }
-        for name, buffer in buffers.items():
-            self.register_buffer(name, buffer, persistent=False)
-        self.register_buffer("codebook_id_bytes", _id_tensor(self.codebook_id))
+    def fold(self, linear: nn.Linear) -> FoldedEmbedding:
+        """Multiply a following linear layer into the tables.
 
-    def forward(self, sids: Tensor) -> Tensor:
-        """Return the vectors of SIDs.
+        ``embedding.fold(linear)(sids)`` is ``linear(embedding(sids))``, to the rounding of float32,
+        for ``width`` rows of ``linear.out_features`` floats an event. Fold when training is over:
+        the layer's weights are copied.
 
-        Parameters
-        ----------
-        sids : Tensor of shape (...), int64, or of shape (..., width), uint8
-            SIDs, or their bytes with byte 0 first. Not checked against the codebook: a symbol that
-            it never assigns adds nothing.
-
-        Returns
-        -------
-        Tensor of shape (..., embedding_dim)
-            float32 unless the module was cast. The null SID gives the mean, or zeros for digits.
+        Raises
+        ------
+        InputError
+            If it is not a linear layer.
+        ShapeError
+            If it does not take vectors of ``embedding_dim`` floats.
         """
-        symbols = self._symbols(sids)
-        rows = symbols + self.first_rows
-        if self._null_needs_care:
-            is_null = (symbols == VALUES - 1).all(dim=-1, keepdim=True)
-            rows = rows.masked_fill(is_null, VALUES * self.width)
-        vectors = F.embedding_bag(rows.reshape(-1, self.width), self.table, mode="sum")
-        if self.mean is not None:
-            vectors += self.mean
-        return vectors.view(*symbols.shape[:-1], self.embedding_dim)
-
-    def extra_repr(self) -> str:
-        """Return what ``print(module)`` shows."""
-        return f"width={self.width}, dim={self.embedding_dim}, codebook_id={self.codebook_id}"
-
-    def _symbols(self, sids: Tensor) -> Tensor:
-        if sids.dtype == torch.int64:
-            return (sids.unsqueeze(-1) >> self.shifts) & (VALUES - 1)
-        if sids.dtype != torch.uint8 or sids.shape[-1:] != (self.width,):
-            raise ShapeError(
-                f"sids must be int64, or uint8 of shape (..., {self.width}), "
-                f"got {sids.dtype} of shape {tuple(sids.shape)}"
-            )
-        return sids.to(torch.int64)
-
-    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
-        stored = state_dict.get(f"{prefix}codebook_id_bytes")
-        if stored is not None and not torch.equal(stored.cpu(), _id_tensor(self.codebook_id)):
-            raise ArtefactError(
-                f"state_dict must be of codebook {self.codebook_id}, "
-                f"got {bytes(stored.tolist()).hex()}"
-            )
-        super()._load_from_state_dict(state_dict, prefix, *args)
+        return FoldedEmbedding(self, linear)
 
 
-def _tables(codebook: Codebook, output: Output) -> Tensor:
-    """Return the tables that are summed, float32 of shape (width, 256, embedding_dim)."""
-    if output == "decoded":
-        return torch.from_numpy(decode_tables(codebook))
-    return torch.from_numpy(digit_tables(codebook)).to(torch.float32)
+def _check_output(codebook: Codebook, output: str, collection: str | None) -> None:
+    if output not in get_args(Output):
+        raise InputError(f"output must be 'decoded' or 'digits', got {output!r}")
+    if output == "digits" and codebook.n_digits == 0:
+        raise InputError("output must be 'decoded' for a codebook without digits, got 'digits'")
+    if output == "digits" and collection is not None:
+        raise InputError(
+            f"collection must be None for digits, which all collections share, got {collection!r}"
+        )
+    if collection is not None and collection not in codebook.collections:
+        raise InputError(
+            f"collection must be one of the codebook's, got {collection!r}: "
+            f"{nearest(collection, list(codebook.collections))}"
+        )
 
 
-def _id_tensor(codebook_id: str) -> Tensor:
-    return torch.tensor(list(bytes.fromhex(codebook_id)), dtype=torch.uint8)
+def _columns_of(codebook: Codebook, collection: str | None) -> slice:
+    """Return which columns of the decoded vectors a collection has."""
+    if collection is None:
+        return slice(0, codebook.dim)
+    names = list(codebook.collections)
+    start = sum(codebook.collections[name] for name in names[: names.index(collection)])
+    return slice(start, start + codebook.collections[collection])
+
+
+def _gram(tables: Tensor) -> Tensor:
+    """Return the dot products of all rows and a last row of zeros, those between bytes doubled."""
+    T = F.pad(tables.flatten(0, 1), (0, 0, 0, 1)).to(torch.float64)
+    byte_of_row = torch.arange(len(T)) // VALUES
+    doubled = torch.where(byte_of_row[:, None] == byte_of_row, 1.0, 2.0)
+    return (T @ T.T * doubled).to(torch.float32)
