@@ -44,6 +44,11 @@ class Batch:
     dense: Tensor
     labels: Tensor
 
+    @property
+    def is_event(self) -> Tensor:
+        """Where the histories have events, shape (g, L), bool."""
+        return self.history != len(self.items)
+
 
 def make_batches(world: World, dense: FloatArray, *, size: int) -> list[Batch]:
     """Cut the examples, in their order, into batches of about `size`, and pad each."""

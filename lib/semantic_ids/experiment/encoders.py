@@ -1,13 +1,13 @@
-"""What an event or a candidate becomes: a row of a learned table, or a head on what is known."""
+"""What an event or a candidate becomes: rows of a learned table, or a head on what is known."""
 
-import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from semantic_ids.experiment.stream import FloatArray, Int64Array
+from semantic_ids.trainers import SIDEmbedding, SIDHead
 
 _SPREAD = 0.05
+_SAMPLE = 4096
 
 
 class TableEncoder(nn.Module):
@@ -15,38 +15,83 @@ class TableEncoder(nn.Module):
 
     Parameters
     ----------
-    ids : ndarray of shape (n_items, k), int64
+    rows : ndarray of shape (n_items, k), int64
         Each item's rows.
+    dim : int
     """
 
-    ids: Tensor
+    rows: Tensor
 
-    def __init__(self, ids: Int64Array, dim: int) -> None:
+    def __init__(self, rows: Int64Array, dim: int) -> None:
         super().__init__()
-        self.register_buffer("ids", torch.from_numpy(ids), persistent=False)
-        self.table = nn.EmbeddingBag(int(ids.max()) + 1, dim, mode="sum", sparse=True)
+        self.register_buffer("rows", torch.from_numpy(rows), persistent=False)
+        self.table = nn.EmbeddingBag(int(rows.max()) + 1, dim, mode="sum", sparse=True)
         nn.init.normal_(self.table.weight, std=_SPREAD)
 
     def forward(self, items: Tensor) -> Tensor:
-        return self.table(self.ids[items])
+        """Return the vectors of items, shape (n, dim)."""
+        found: Tensor = self.table(self.rows[items])
+        return found
 
 
-class HeadEncoder(nn.Module):
-    """A learned head on fixed features of items."""
+class SidEncoder(nn.Module):
+    """A head on what a SID says without a parameter.
 
-    features: Tensor
+    Parameters
+    ----------
+    sids : ndarray of shape (n_items,), int64
+    embedding : SIDEmbedding
+    head : SIDHead
+    seen : ndarray of int64
+        Items whose vectors say what is usual: heads get values of about 1.
+    """
 
-    def __init__(self, features: FloatArray, dim: int, *, hidden: int | None) -> None:
+    sids: Tensor
+    shift: Tensor
+
+    def __init__(
+        self, sids: Int64Array, embedding: SIDEmbedding, head: SIDHead, *, seen: Int64Array
+    ) -> None:
         super().__init__()
-        f = features - features.mean(axis=0)
-        f /= np.sqrt((f**2).mean())
-        self.register_buffer("features", torch.from_numpy(f), persistent=False)
-        n = features.shape[1]
-        self.head: nn.Module = (
-            nn.Linear(n, dim)
-            if hidden is None
-            else nn.Sequential(nn.Linear(n, hidden), nn.GELU(), nn.Linear(hidden, dim))
-        )
+        self.register_buffer("sids", torch.from_numpy(sids), persistent=False)
+        self.embedding, self.head = embedding, head
+        shift, self.scale = _spread_of(embedding(self.sids[seen[:_SAMPLE]]))
+        self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, items: Tensor) -> Tensor:
-        return self.head(self.features[items])
+        """Return the vectors of items, shape (n, dim)."""
+        found: Tensor = self.head((self.embedding(self.sids[items]) - self.shift) / self.scale)
+        return found
+
+
+class VectorEncoder(nn.Module):
+    """A head on the embeddings themselves.
+
+    Parameters
+    ----------
+    vectors : ndarray of shape (n_items, d), float32
+    head : SIDHead
+    seen : ndarray of int64
+        As SidEncoder has them.
+    """
+
+    vectors: Tensor
+    shift: Tensor
+
+    def __init__(self, vectors: FloatArray, head: SIDHead, *, seen: Int64Array) -> None:
+        super().__init__()
+        self.register_buffer("vectors", torch.from_numpy(vectors), persistent=False)
+        self.head = head
+        shift, self.scale = _spread_of(self.vectors[seen[:_SAMPLE]])
+        self.register_buffer("shift", shift, persistent=False)
+
+    def forward(self, items: Tensor) -> Tensor:
+        """Return the vectors of items, shape (n, dim)."""
+        found: Tensor = self.head((self.vectors[items] - self.shift) / self.scale)
+        return found
+
+
+def _spread_of(vectors: Tensor) -> tuple[Tensor, float]:
+    """Return the mean, and the spread of a value about it."""
+    mean = vectors.mean(0)
+    return mean, max(float((vectors - mean).square().mean().sqrt()), 1e-6)
