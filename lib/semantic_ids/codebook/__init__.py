@@ -18,6 +18,12 @@ from semantic_ids.codebook.fitting import fit
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
+from semantic_ids.codebook.normalized_entropy import (
+    base_entropy,
+    bootstrap_gains,
+    log_losses,
+    normalized_entropy,
+)
 from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
 from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
 from semantic_ids.codebook.search import SIDIndex, distances, nearest
@@ -47,6 +53,8 @@ __all__ = [
     "SidCounts",
     "SizeClass",
     "Use",
+    "base_entropy",
+    "bootstrap_gains",
     "bytes_to_sids",
     "collisions",
     "count_symbols",
@@ -62,10 +70,12 @@ __all__ = [
     "fit",
     "load",
     "load_file",
+    "log_losses",
     "measure_errors",
     "nearest",
     "needless_share",
     "neighbour_recall",
+    "normalized_entropy",
     "null_sid",
     "pack_digits",
     "pair_information",

@@ -14,6 +14,7 @@ from semantic_ids.errors import InputError, ShapeError
 FloatArray64: TypeAlias = npt.NDArray[np.float64]
 
 _LEAST = 1e-12
+_DRAWS_AT_ONCE = 64
 
 
 def log_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> FloatArray64:
@@ -39,7 +40,9 @@ def log_losses(labels: npt.ArrayLike, probabilities: npt.ArrayLike) -> FloatArra
     """
     y, p = np.asarray(labels, np.float64), np.asarray(probabilities, np.float64)
     if y.ndim != 1 or y.shape != p.shape:
-        raise ShapeError(f"labels and probabilities must have one length, got {y.shape}, {p.shape}")
+        raise ShapeError(
+            f"labels and probabilities must have shape (n,), got {y.shape} and {p.shape}"
+        )
     require_labels(y)
     if not ((p >= 0) & (p <= 1)).all():
         raise InputError("probabilities must be in [0, 1]")
@@ -85,38 +88,32 @@ def require_labels(labels: npt.NDArray[np.float64]) -> None:
         )
 
 
-def gain_ratios(
-    baseline: npt.ArrayLike,
-    reference: npt.ArrayLike,
-    arms: npt.ArrayLike,
-    *,
-    draws: int = 1000,
-    seed: int = 0,
+def bootstrap_gains(
+    baseline: npt.ArrayLike, arms: npt.ArrayLike, *, draws: int = 1000, seed: int = 0
 ) -> FloatArray64:
-    """Return the gains of arms by the gain of a reference, for users drawn with replacement.
+    """Return the gains of arms for users drawn with replacement, the same users for all arms.
 
-    A gain is what an arm takes off the baseline's log loss; the entropy of the base rate cancels.
+    A gain is the share of the baseline's log loss that an arm takes off, which is that of its
+    normalized entropy: the entropy of the base rate cancels.
 
     Parameters
     ----------
-    baseline, reference : array_like of shape (n_users,)
+    baseline : array_like of shape (n_users,)
         Sums of each user's log losses.
     arms : array_like of shape (n_users, n_arms)
     draws : int
-        Bootstrap samples: each user counts a Poisson(1) number of times.
+        Samples: each user counts a Poisson(1) number of times.
 
     Returns
     -------
     ndarray of shape (draws, n_arms), float64
-        NaN where the reference gains nothing in a draw: the ratio means nothing there.
     """
-    b, r, a = (np.asarray(sums, np.float64) for sums in (baseline, reference, arms))
+    b, a = np.asarray(baseline, np.float64), np.asarray(arms, np.float64)
     rng = np.random.default_rng(seed)
-    gains = np.concatenate([(b - r)[:, None], b[:, None] - a], axis=1)
+    sums = np.column_stack([b, b[:, None] - a])
     found = np.empty((draws, a.shape[1]))
-    for start in range(0, draws, 64):
-        times = rng.poisson(1.0, (min(64, draws - start), len(b)))
-        drawn = times @ gains
-        reference_gain = np.where(drawn[:, :1] > 0, drawn[:, :1], np.nan)
-        found[start : start + 64] = drawn[:, 1:] / reference_gain
+    for start in range(0, draws, _DRAWS_AT_ONCE):
+        n = min(_DRAWS_AT_ONCE, draws - start)
+        drawn = rng.poisson(1.0, (n, len(b))) @ sums
+        found[start : start + n] = drawn[:, 1:] / np.maximum(drawn[:, :1], _LEAST)
     return found

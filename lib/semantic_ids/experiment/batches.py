@@ -11,6 +11,8 @@ from semantic_ids.experiment.listings import World
 from semantic_ids.experiment.settings import DAY_US
 from semantic_ids.experiment.stream import FloatArray, Int64Array, Moments
 
+_TRIES, _REACH = 20, 500
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -59,21 +61,16 @@ def make_batches(world: World, dense: FloatArray, *, size: int) -> list[Batch]:
 
 
 def with_histories_of_others(moments: Moments, seed: int) -> Moments:
-    """Give each moment the history of another user at about the same time."""
+    """Give each moment the history of another user a little earlier, or none where none is."""
     rng = np.random.default_rng([seed, 3])
     n = len(moments.users)
-    places = np.arange(n)
-    others = places.copy()
-    is_open = np.ones(n, np.bool_)
-    reach = max(2, min(500, n // 4))
-    for _ in range(100):
-        steps = rng.integers(1, reach, n) * rng.choice([-1, 1], n)
-        others = np.where(is_open, (places + steps) % n, others)
-        is_open = moments.users[others] == moments.users
-        if not is_open.any():
-            break
-    lows = np.where(is_open, 0, moments.lows[others])
-    highs = np.where(is_open, 0, moments.highs[others])
+    others = np.full(n, -1)
+    for _ in range(_TRIES):
+        drawn = np.arange(n) - rng.integers(1, _REACH, n)
+        is_other = (drawn >= 0) & (moments.users[drawn] != moments.users)
+        others = np.where((others < 0) & is_other, drawn, others)
+    lows = np.where(others < 0, 0, moments.lows[others])
+    highs = np.where(others < 0, 0, moments.highs[others])
     return replace(moments, lows=lows, highs=highs)
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from semantic_ids.codebook import CodebookSpec
+from semantic_ids.experiment.arms import ARMS, BASELINE, REFERENCE, Arm
 
 DAY_US = 86_400_000_000
 
@@ -83,3 +84,8 @@ class Settings:
     dim: int = 32
     batch: int = 512
     seed: int = 0
+
+    def chosen(self) -> list[Arm]:
+        """Give the arms, those that the others are compared with first."""
+        keys = (BASELINE, REFERENCE, *self.arms)
+        return [ARMS[key] for key in dict.fromkeys(keys)]
