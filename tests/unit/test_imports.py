@@ -17,12 +17,13 @@ ROOMS = {
     "estimator": {"codebook", "errors"},
     "trainers": {"codebook", "errors"},
     "report": {"codebook", "errors"},
+    "experiment": {"codebook", "errors", "report", "trainers"},
     "config": {"errors"},
     "job_configs": {"codebook", "config", "errors"},
     "audit_configs": {"config", "job_configs", "report"},
     "spark": {"audit_configs", "codebook", "errors", "job_configs", "report"},
     "cli": {"config", "errors", "spark"},
-    "jobs": {"audit_configs", "cli", "job_configs", "spark"},
+    "jobs": {"audit_configs", "cli", "experiment", "job_configs", "spark"},
     "__init__": {"estimator"},
 }
 THIRD_PARTIES = {
@@ -31,6 +32,7 @@ THIRD_PARTIES = {
     "estimator": {"numpy", "sklearn"},
     "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
     "report": {"jinja2", "matplotlib"},
+    "experiment": {"numpy", "pyarrow", "torch"},
     "config": {"pydantic", "pydantic_core", "yaml"},
     "job_configs": {"pydantic"},
     "audit_configs": {"pydantic"},
@@ -39,7 +41,7 @@ THIRD_PARTIES = {
     "jobs": {"pyspark"},
     "__init__": set(),
 }
-FACES = ("codebook", "trainers", "report")
+FACES = ("codebook", "trainers", "report", "experiment")
 
 
 def files_of_rooms():
@@ -149,6 +151,10 @@ def loaded_by(statement):
         ("semantic_ids.job_configs", {"pyspark", "pyarrow", "torch", "pandas"}),
         ("semantic_ids.audit_configs", {"pyspark", "pyarrow", "torch", "pandas", "matplotlib"}),
         ("semantic_ids.trainers", {"pyspark", "py4j", "delta", "pydantic", "pandas"}),
+        (
+            "semantic_ids.experiment",
+            {"pyspark", "py4j", "delta", "pydantic", "pandas", "matplotlib"},
+        ),
         ("semantic_ids.spark.segments", {"pyspark", "torch", "pydantic", "pandas"}),
     ],
 )

@@ -54,13 +54,13 @@ def _heads(key: str, title: str, **kind: object) -> list[Arm]:
     return [
         Arm(
             f"{key}_{head}{'_similarity' if similarity else ''}",
-            f"{title}, {'MLP' if head == 'mlp' else 'linear'}{' + similarity' if similarity else ''}",
+            f"{title}, {name}{' + similarity' if similarity else ''}",
             hidden=head == "mlp",
             similarity=similarity,
             **kind,  # type: ignore[arg-type]  # the keywords of an Arm
         )
         for similarity in (False, True)
-        for head in ("linear", "mlp")
+        for head, name in (("linear", "linear"), ("mlp", "MLP"))
     ]
 
 

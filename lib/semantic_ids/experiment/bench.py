@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from semantic_ids.codebook import prefix_ids, sids_to_bytes
+from semantic_ids.codebook import CodebookSpec, prefix_ids, sids_to_bytes
 from semantic_ids.experiment.arms import Arm, Control
 from semantic_ids.experiment.batches import (
     Batch,
@@ -60,7 +60,7 @@ class Bench:
     @cached_property
     def books(self) -> dict[str, Book]:
         """The codebooks of the arms, fitted on items seen in the first half."""
-        specs = {"traditional": TRADITIONAL, "side": self.settings.side}
+        specs: dict[str, CodebookSpec] = {"traditional": TRADITIONAL, "side": self.settings.side}
         specs |= {"mixed": self.settings.mixed}
         used = {arm.book for arm in self.settings.chosen()}
         wanted = {name: spec for name, spec in specs.items() if name in used}
@@ -147,9 +147,7 @@ class Bench:
         if key not in self._similarity:
             vectors = self.world.vectors
             events = self.books[arm.book].decoded() if arm.book else vectors
-            self._similarity[key] = similarity_features(
-                self.batches(arm.control), vectors, events
-            )
+            self._similarity[key] = similarity_features(self.batches(arm.control), vectors, events)
         return self._similarity[key]
 
 

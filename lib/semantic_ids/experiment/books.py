@@ -7,11 +7,11 @@ import numpy as np
 
 from semantic_ids.codebook import Codebook, CodebookSpec, decode, encode, fit
 from semantic_ids.errors import InputError
+from semantic_ids.experiment.settings import ROUNDS
 from semantic_ids.experiment.stream import FloatArray, Int64Array
 
-TRADITIONAL = CodebookSpec([{"centroids": 256}] * 3)
-MAX_FIT_ROWS = 20_000
-_MIN_FIT_ROWS = 512
+TRADITIONAL = CodebookSpec([{"centroids": 256}] * 3, rounds=ROUNDS)
+MAX_FIT_ROWS = 8_192
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ def fit_books(
     ----------
     vectors : ndarray of shape (n_items, dim), float32
     seen : ndarray of int64
-        The items to fit on; of more than 20,000 so many are drawn.
+        The items to fit on; of more than 8,192 so many are drawn.
 
     Raises
     ------

@@ -33,7 +33,8 @@ def dense_features(world: World, *, window_days: int) -> FloatArray:
         lengths[examples.moments],
         np.where(lengths == 0, 0, (moments.times - newest) / DAY_US)[examples.moments],
     )
-    return np.log1p(np.column_stack(columns)).astype(np.float32)
+    features: FloatArray = np.log1p(np.column_stack(columns)).astype(np.float32)
+    return features
 
 
 def count_before(

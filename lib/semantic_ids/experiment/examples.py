@@ -43,7 +43,9 @@ def draw_examples(stream: Stream, settings: Settings) -> tuple[Examples, Int64Ar
 
     Returns
     -------
+
     Examples
+    --------
     ndarrays of shape (m,), int64
         The users and the times of the moments.
 

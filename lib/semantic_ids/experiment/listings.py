@@ -19,12 +19,15 @@ class World:
     moments : Moments
     examples : Examples
     vectors : ndarray of shape (n_items, dim), float32
+    sources : ndarray of shape (n_items,), int64
+        The item of the catalogue that each one is, or is a listing of.
     """
 
     stream: Stream
     moments: Moments
     examples: Examples
     vectors: FloatArray
+    sources: Int64Array
 
 
 def in_regime(world: World, regime: Regime, seed: int) -> World:
@@ -52,6 +55,7 @@ def _relisted(world: World, regime: Regime, seed: int) -> World:
         replace(moments, items=np.searchsorted(known, of_histories)),
         replace(examples, items=np.searchsorted(known, of_examples)),
         disturbed(world.vectors, known % n_items, noise=regime.noise, seed=seed),
+        world.sources[known % n_items],
     )
 
 

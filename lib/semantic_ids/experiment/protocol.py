@@ -66,9 +66,7 @@ class Outcome:
     seconds: float
 
 
-def run_arm(
-    arm: Arm, course: Course, settings: Settings, on_pass: Callable[[], None]
-) -> Outcome:
+def run_arm(arm: Arm, course: Course, settings: Settings, on_pass: Callable[[], None]) -> Outcome:
     """Choose an arm's learning rates by the second quarter, then run it once for each seed."""
     quarter, half = course.cuts.quarter, course.cuts.half
     tried: dict[tuple[float, float | None], float] = {}
@@ -135,7 +133,7 @@ def run_pass(
         loss = F.binary_cross_entropy_with_logits(logits[chosen], batch.labels[chosen])
         for optimizer in optimizers:
             optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]  # torch has no type for it
         for optimizer in optimizers:
             optimizer.step()
     return found.numpy()

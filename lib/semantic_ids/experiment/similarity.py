@@ -12,9 +12,7 @@ POOLING = SimilarityFeatures(bounds=(-0.2, 1.0))
 
 
 @torch.no_grad()
-def similarity_features(
-    batches: list[Batch], queries: FloatArray, events: FloatArray
-) -> Tensor:
+def similarity_features(batches: list[Batch], queries: FloatArray, events: FloatArray) -> Tensor:
     """Pool the cosines of each candidate's vector with what its history's events decode to.
 
     The same cosines as ``sid_scores`` gives; items are decoded once here, as several passes over

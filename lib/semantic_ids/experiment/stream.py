@@ -76,7 +76,7 @@ def in_time_order(
 
 
 def unique_moments(users: Int64Array, times: Int64Array) -> tuple[Int64Array, Int64Array]:
-    """Number the distinct (user, time) of events in time order.
+    """Give each distinct (user, time) of events a number, in the order of time.
 
     Returns
     -------

@@ -92,6 +92,4 @@ def _blobs(values: npt.NDArray[Any], offsets: Int64Array) -> pa.Array:
     row_bytes = values.dtype.itemsize * values.shape[1]
     ends = pa.py_buffer(offsets * row_bytes)
     data = pa.py_buffer(np.ascontiguousarray(values))
-    return pa.LargeBinaryArray.from_buffers(
-        pa.large_binary(), len(offsets) - 1, [None, ends, data]
-    )
+    return pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, [None, ends, data])

@@ -4,6 +4,8 @@ from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, Ta
 from semantic_ids.report.footprint_json import to_json
 from semantic_ids.report.footprint_markdown import to_markdown
 from semantic_ids.report.formats import Format, file_name, render
+from semantic_ids.report.ne import ArmScore, Interval, NeReport, RegimeScore, SliceScore
+from semantic_ids.report.ne_page import ne_headline, ne_page
 from semantic_ids.report.page import (
     Chart,
     Column,
@@ -29,6 +31,7 @@ from semantic_ids.report.quality_page import quality_headline, quality_page
 
 __all__ = [
     "Arm",
+    "ArmScore",
     "ByteUse",
     "CategoryPurity",
     "Chart",
@@ -39,19 +42,25 @@ __all__ = [
     "Finding",
     "Footprint",
     "Format",
+    "Interval",
     "Kind",
+    "NeReport",
     "Page",
     "Quality",
+    "RegimeScore",
     "Sample",
     "Section",
     "SharedSid",
     "Shown",
+    "SliceScore",
     "Table",
     "TableSize",
     "Value",
     "Word",
     "file_name",
     "headline",
+    "ne_headline",
+    "ne_page",
     "quality_headline",
     "quality_page",
     "render",
