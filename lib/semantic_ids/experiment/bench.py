@@ -60,10 +60,10 @@ class Bench:
     @cached_property
     def books(self) -> dict[str, Book]:
         """The codebooks of the arms, fitted on items seen in the first half."""
-        specs: dict[str, CodebookSpec] = {"traditional": TRADITIONAL, "side": self.settings.side}
-        specs |= {"mixed": self.settings.mixed}
-        used = {arm.book for arm in self.settings.chosen()}
-        wanted = {name: spec for name, spec in specs.items() if name in used}
+        settings = self.settings
+        specs = {"traditional": TRADITIONAL, "side": settings.side, "mixed": settings.mixed}
+        used = {arm.book for arm in settings.chosen() if arm.book}
+        wanted: dict[str, CodebookSpec] = {name: specs[name] for name in sorted(used)}
         return fit_books(self.world.vectors, self.seen, wanted, self.settings.seed)
 
     @property

@@ -39,15 +39,7 @@ class Cuts:
 
 
 def draw_examples(stream: Stream, settings: Settings) -> tuple[Examples, Int64Array, Int64Array]:
-    """Draw the examples, and give the users and times of their moments.
-
-    Returns
-    -------
-
-    Examples
-    --------
-    ndarrays of shape (m,), int64
-        The users and the times of the moments.
+    """Draw the examples; give them with the users and the times of their moments, shape (m,).
 
     Raises
     ------

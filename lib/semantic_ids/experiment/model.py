@@ -1,5 +1,7 @@
 """The reference model: dense features, a history pooled by target attention, an MLP."""
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -34,7 +36,7 @@ class ReferenceModel(nn.Module):
         self.dim = dim
         sizes = (n_dense + n_similarity + (dim + 1 if encoder else 0), *HIDDEN)
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(sizes, sizes[1:], strict=False):
+        for n_in, n_out in pairwise(sizes):
             layers += [nn.Linear(n_in, n_out), nn.ReLU()]
         self.mlp = nn.Sequential(*layers, nn.Linear(HIDDEN[-1], 1))
         if encoder:

@@ -53,7 +53,7 @@ def draw_negatives(
         is_met = met[np.searchsorted(met, keys).clip(max=len(met) - 1)] == keys
         items[rows[~is_met], columns[~is_met]] = drawn[~is_met]
         is_open[rows[~is_met], columns[~is_met]] = False
-    found: Mask = ~is_open.any(axis=1)
+    found: Mask = np.asarray(~is_open.any(axis=1))
     if not found.any():
         raise InputError(
             f"negatives: in each window of {window_days} days a user must leave items unmet, got "
