@@ -56,6 +56,18 @@ def fit_books(
     rows = seen if len(seen) <= MAX_FIT_ROWS else rng.choice(seen, MAX_FIT_ROWS, replace=False)
     books = {}
     for name, spec in specs.items():
-        codebook = fit(vectors[np.sort(rows)], spec, seed=seed)
+        codebook = fit(vectors[np.sort(rows)], within(spec, len(rows)), seed=seed)
         books[name] = Book(codebook, encode(vectors, codebook))
     return books
+
+
+def within(spec: CodebookSpec, n_rows: int) -> CodebookSpec:
+    """Give as few centroids to each stage as a small catalogue can fill: 4/5 of its items."""
+    most = max(2, n_rows * 4 // 5)
+    stages = [
+        {"centroids": min(stage.counts[0], most)}
+        if stage.kind == "centroids" and len(stage.counts) == 1
+        else stage.to_dict()
+        for stage in spec.stages
+    ]
+    return CodebookSpec(stages, beam=spec.beam, sweeps=spec.sweeps, rounds=spec.rounds)
