@@ -146,7 +146,12 @@ class EvaluateNe(_Reporting):
         min_length=1,
     )
     sample_users: int = Field(20_000, gt=0, description="users, drawn by hash of user_id")
-    regimes: list[RegimeSection] = Field([RegimeSection()], min_length=1, max_length=32)
+    regimes: list[RegimeSection] = Field(
+        default=[RegimeSection()],
+        description="ways to look at the data: history, relist_days, noise, share",
+        min_length=1,
+        max_length=32,
+    )
     arms: list[str] | None = Field(None, description="arms to run; default: all", min_length=1)
     seeds: int = Field(3, ge=1, le=100, description="passes of each arm, the starts of its model")
     rates: list[Annotated[float, Field(gt=0)]] = Field(

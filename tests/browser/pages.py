@@ -1,5 +1,6 @@
 """Pages that a browser must open: each audit adds one to PAGES, and the tests take them all."""
 
+from ne_values import hostile_ne_page
 from quality_values import hostile_quality_page
 
 from semantic_ids.report import Chart, Column, Finding, Page, Section, Table
@@ -214,4 +215,9 @@ def quality() -> Page:
     return hostile_quality_page(tuple(HOSTILE.values()))
 
 
-PAGES = {"hostile": hostile_page, "plain": plain_page, "quality": quality}
+def ne() -> Page:
+    """Give the page of evaluate_ne, its names hostile."""
+    return hostile_ne_page(tuple(HOSTILE.values()))
+
+
+PAGES = {"hostile": hostile_page, "ne": ne, "plain": plain_page, "quality": quality}

@@ -76,9 +76,9 @@ def make(**changes) -> Settings:
         "negatives": 4,
         "window_days": 7,
         "per_moment": 4,
-        "positives": 10_000,
+        "positives": 400,
         "hashed_rows": 100,
-        "batch": 32,
+        "batch": 64,
         "seed": 0,
     }
     return make_settings(SPEC, **(given | changes))

@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_ids.audit_configs import AuditFootprint, AuditQuality
+from semantic_ids.audit_configs import AuditFootprint, AuditQuality, EvaluateNe
 from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
@@ -26,6 +26,7 @@ JOBS = {
     "audit_quality": AuditQuality,
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
+    "evaluate_ne": EvaluateNe,
     "fit_codebook": FitCodebook,
     "quantize_items": QuantizeItems,
     "switch_release": SwitchRelease,

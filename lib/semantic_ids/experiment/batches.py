@@ -67,7 +67,7 @@ def with_histories_of_others(moments: Moments, seed: int) -> Moments:
     others = np.full(n, -1)
     for _ in range(_TRIES):
         drawn = np.arange(n) - rng.integers(1, _REACH, n)
-        is_other = (drawn >= 0) & (moments.users[drawn] != moments.users)
+        is_other = (drawn >= 0) & (moments.users[drawn.clip(min=0)] != moments.users)
         others = np.where((others < 0) & is_other, drawn, others)
     lows = np.where(others < 0, 0, moments.lows[others])
     highs = np.where(others < 0, 0, moments.highs[others])

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from semantic_ids.experiment.stream import FloatArray, Int64Array
 from semantic_ids.trainers import SIDEmbedding, SIDHead
 
-_SPREAD = 0.05
+_SPREAD = 0.2
 _SAMPLE = 4096
 
 
