@@ -147,7 +147,9 @@ class Bench:
         if key not in self._similarity:
             vectors = self.world.vectors
             events = self.books[arm.book].decoded() if arm.book else vectors
-            self._similarity[key] = similarity_features(self.batches(arm.control), vectors, events)
+            self._similarity[key] = similarity_features(
+                self.batches(arm.control), vectors, events, centre=vectors[self.seen].mean(axis=0)
+            )
         return self._similarity[key]
 
 
