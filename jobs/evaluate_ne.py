@@ -48,16 +48,8 @@ def evaluate(config: EvaluateNe, inputs: NeInputs, settings: Settings, run_id: s
     regimes = [Regime(**regime.model_dump()) for regime in config.regimes]
     n_passes = count_passes(settings, len(regimes))
     bar = count_steps("evaluate_ne", n_passes, terminal=sys.stderr.isatty())
-    scored = run_experiment(Data(*place, **tables.arrays()), regimes, settings, bar)
-    return write_results(
-        config,
-        inputs,
-        tables,
-        [each.score for each in scored],
-        predictions=[each.predictions for each in scored],
-        n_unnamed=scored[0].n_unnamed,
-        run_id=run_id,
-    )
+    results = run_experiment(Data(*place, **tables.arrays()), regimes, settings, bar)
+    return write_results(config, inputs, tables, run_id=run_id, **vars(results))
 
 
 if __name__ == "__main__":

@@ -30,10 +30,9 @@ N_USERS = 700
 
 
 def gains(data, **changes):
-    (scored,) = run_experiment(
-        data, [Regime(history=5)], make(positives=10_000, batch=32, **changes)
-    )
-    return {arm.key: arm.gain for arm in scored.score.arms}
+    settings = make(positives=10_000, batch=32, **changes)
+    (score,) = run_experiment(data, [Regime(history=5)], settings).scores
+    return {arm.key: arm.gain for arm in score.arms}
 
 
 def test_a_signal_in_the_past_is_found(tmp_path):
@@ -141,11 +140,10 @@ def test_codebooks_are_fitted_on_items_of_the_first_half(walk):
 def test_every_arm_runs_and_predictions_give_the_scores(walk):
     config = make(arms=None, seeds=2, rates=[0.01])
     steps = []
-    (scored,) = run_experiment(
-        walk, [Regime(history=10, relist_days=30, noise=0.1)], config, steps.append
-    )
+    regime = Regime(history=10, relist_days=30, noise=0.1)
+    results = run_experiment(walk, [regime], config, steps.append)
     assert len(steps) == count_passes(config, 1)
-    table, score = scored.predictions, scored.score
+    (table,), (score,) = results.predictions, results.scores
     assert [arm.key for arm in score.arms] == [arm.key for arm in config.chosen()]
     labels = table["label"].to_numpy()
     assert len(labels) == score.n_reported
@@ -167,8 +165,8 @@ def test_the_same_seed_gives_the_same_scores(walk):
     config = make(
         arms=["traditional", "shuffled_histories", "shuffled_sids"], seeds=1, rates=[0.01]
     )
-    first, second = (run_experiment(walk, [Regime(history=10)], config)[0] for _ in range(2))
-    for one, other in zip(first.score.arms, second.score.arms, strict=True):
+    first, second = (run_experiment(walk, [Regime()], config).scores[0] for _ in range(2))
+    for one, other in zip(first.arms, second.arms, strict=True):
         assert (one.ne, one.gain, one.ratio) == (other.ne, other.gain, other.ratio)
 
 

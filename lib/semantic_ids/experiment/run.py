@@ -65,21 +65,21 @@ class Data:
 
 
 @dataclass(frozen=True)
-class Scored:
-    """A regime's scores, and the probabilities that they are made of.
+class Results:
+    """The scores of regimes, and the probabilities that they are made of.
 
     Parameters
     ----------
-    score : RegimeScore
-    predictions : pyarrow Table
-        user_id, item_id, timestamp (microseconds, UTC) and label of the reported examples, and
-        each arm's probabilities, a column for each seed.
+    scores : tuple of RegimeScore
+    predictions : tuple of pyarrow Tables
+        Of each regime: user_id, item_id, timestamp (microseconds, UTC) and label of the reported
+        examples, and each arm's probabilities, a column for each seed.
     n_unnamed : int
         Events of histories without an item that is known, left out.
     """
 
-    score: RegimeScore
-    predictions: pa.Table
+    scores: tuple[RegimeScore, ...]
+    predictions: tuple[pa.Table, ...]
     n_unnamed: int
 
 
@@ -93,7 +93,7 @@ def run_experiment(
     regimes: Sequence[Regime],
     settings: Settings,
     on_pass: Progress = lambda step: None,
-) -> list[Scored]:
+) -> Results:
     """Run all arms in all regimes, on one thread; the same seeds give the same scores.
 
     Parameters
@@ -112,12 +112,13 @@ def run_experiment(
         If sequences and events do not go together.
     """
     world, n_unnamed = _read(data, regimes, settings)
-    scored = []
+    found = []
     with _one_thread():
         for regime in regimes:
             bench = Bench(in_regime(world, regime, settings.seed), regime, settings)
-            scored.append(_run_regime(data, bench, n_unnamed=n_unnamed, on_pass=on_pass))
-    return scored
+            found.append(_run_regime(data, bench, on_pass))
+    scores, predictions = zip(*found, strict=True)
+    return Results(scores, predictions, n_unnamed)
 
 
 @contextmanager
@@ -150,7 +151,7 @@ def _read(data: Data, regimes: Sequence[Regime], settings: Settings) -> tuple[Wo
     return World(stream, moments, examples, data.vectors, np.arange(len(data.sids))), n_unnamed
 
 
-def _run_regime(data: Data, bench: Bench, *, n_unnamed: int, on_pass: Progress) -> Scored:
+def _run_regime(data: Data, bench: Bench, on_pass: Progress) -> tuple[RegimeScore, pa.Table]:
     arms = bench.settings.chosen()
     outcomes = {}
     for arm in arms:
@@ -158,7 +159,7 @@ def _run_regime(data: Data, bench: Bench, *, n_unnamed: int, on_pass: Progress) 
         outcomes[arm.key] = run_arm(arm, bench.course(arm), bench.settings, step)
     weights = weigh(bench, arms)
     predictions = pa.table(dict(_columns(data, bench, arms, outcomes)))
-    return Scored(score(bench, arms, outcomes, weights), predictions, n_unnamed)
+    return score(bench, arms, outcomes, weights), predictions
 
 
 def _columns(

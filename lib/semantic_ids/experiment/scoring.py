@@ -2,6 +2,7 @@
 
 import datetime
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from typing import TypeAlias
 
 import numpy as np
@@ -30,16 +31,8 @@ def score(
 ) -> RegimeScore:
     """Score the arms of a regime on the second half; the first has no history."""
     world, half = bench.world, bench.cuts.half
-    examples = world.examples
-    labels = examples.labels[half:]
-    losses = np.stack(
-        [
-            np.mean([log_losses(labels, p) for p in outcomes[arm.key].probabilities], axis=0)
-            for arm in arms
-        ],
-        axis=1,
-    )
-    moments = examples.moments[half:]
+    labels, moments = world.examples.labels[half:], world.examples.moments[half:]
+    losses = _mean_losses(labels, [outcomes[arm.key] for arm in arms])
     users = np.unique(world.moments.users[moments], return_inverse=True)[1]
     sums = np.stack([np.bincount(users, column) for column in losses.T], axis=1)
     draws = bootstrap_gains(sums[:, 0], sums, seed=bench.settings.seed)
@@ -58,14 +51,10 @@ def score(
         for k, arm in enumerate(arms)
     )
     lengths = (world.moments.highs - world.moments.lows)[moments]
-    regime = bench.regime
     return RegimeScore(
-        name=regime.name,
-        history=regime.history,
-        relist_days=regime.relist_days,
-        noise=regime.noise,
-        share=regime.share,
-        n_examples=len(examples),
+        name=bench.regime.name,
+        **asdict(bench.regime),
+        n_examples=len(world.examples),
         n_reported=len(labels),
         n_users=int(users.max()) + 1,
         n_items=len(np.unique(world.stream.items)),
@@ -75,6 +64,15 @@ def score(
         arms=scores,
         slices=tuple(each for each in _slices(bench, losses, lengths) if each.n_examples),
     )
+
+
+def _mean_losses(labels: Int64Array, outcomes: list[Outcome]) -> Draws:
+    """Give each example's log loss, the mean over seeds, shape (n, n_arms)."""
+    of_arms = [
+        np.mean([log_losses(labels, p) for p in outcome.probabilities], axis=0)
+        for outcome in outcomes
+    ]
+    return np.stack(of_arms, axis=1)
 
 
 def _arm_score(
