@@ -1,6 +1,6 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make ne           what SIDs are worth to a model of the example shop: a reduced evaluate_ne
-# make test         all tests; make check: style, types and the tests that need no JVM
+# make test         all tests; make check: style, types, and the tests that need no JVM (pages in chromium too)
 # make faults       kills, full disks and concurrent runs, each job at each of its writes
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c

@@ -28,6 +28,7 @@ cp -a "$table" "$table.after"
     [
         ("build_sequences", "sequences"),
         ("quantize_items", "item_sids"),
+        ("compact_sequences", "sequences"),
     ],
 )
 def test_a_full_disk_is_one_sentence_and_the_next_run_is_whole(
@@ -36,6 +37,7 @@ def test_a_full_disk_is_one_sentence_and_the_next_run_is_whole(
     isolated = ["unshare", "--map-root-user", "--mount"]
     if subprocess.run([*isolated, "true"], check=False, capture_output=True).returncode:
         pytest.skip("unshare: user namespaces are not allowed here, so no small disk can be made")
+    world.ready(job)
     disk = world.folder / "disk"
     disk.mkdir(exist_ok=True)
     place = world.table(table)

@@ -58,6 +58,13 @@ class World:
         shutil.copytree(self.folder / "kept", self.folder / "tables")
         return self
 
+    def ready(self, job: str) -> None:
+        """Put the tables back, and give the job what it works on: compaction, all events."""
+        self.reset()
+        if job == "compact_sequences":
+            finished = self.run_here("build_sequences", "since=last")
+            assert finished.code == 0, finished.said
+
     def run(self, job: str, *more: str, **environment: str) -> Finished:
         """Run a job on the shop."""
         return self.submit.run(job, *self.overrides(job), *more, **environment)
@@ -80,15 +87,17 @@ class World:
             "fit_codebook": ["collection=label_embedding", "name=label", "binary_dtype=float32"],
             "quantize_items": ["codebook=label", "binary_dtype=float32"],
             "build_sequences": ["codebook=label", "event_columns=[rating]", "tie_break=[]"],
+            "compact_sequences": [],
         }[job]
         tables = {
             "fit_codebook": ["codebooks"],
             "quantize_items": ["codebooks", "item_sids", "rejected_items"],
             "build_sequences": ["codebooks", "item_sids", "events", "sequences"],
+            "compact_sequences": ["sequences"],
         }[job]
         if job == "fit_codebook":
             options.append("spec={stages: [ternary: 25]}")
-        if job != "build_sequences":
+        if job in ("fit_codebook", "quantize_items"):
             options.append(f"embeddings={self.table('items')}")
         return [*options, *(f"{name}={self.table(name)}" for name in [*tables, "runs"])]
 
@@ -116,7 +125,29 @@ class World:
 
     def check(self, job: str) -> None:
         """Assert that the tables of a job hold what one clean run gives."""
-        {"quantize_items": self._check_items, "build_sequences": self._check_events}[job]()
+        {
+            "fit_codebook": self._check_codebooks,
+            "quantize_items": self._check_items,
+            "build_sequences": self._check_events,
+            "compact_sequences": self._check_compacted,
+        }[job]()
+
+    def _check_codebooks(self) -> None:
+        clean = str(self.folder / "a clean fit")
+        shutil.rmtree(clean, ignore_errors=True)
+        assert self.run_here("fit_codebook", f"codebooks={clean}").code == 0
+        expected = [
+            load(bytes(row["payload"])).codebook_id
+            for place in (clean, str(self.folder / "kept" / "codebooks"))
+            for row in self.spark.read.format("delta").load(place).collect()
+        ]
+        found = [row["codebook_id"] for row in self.rows("codebooks").collect()]
+        assert sorted(found) == sorted(expected)
+
+    def _check_compacted(self) -> None:
+        self._check_events()
+        segments = self.rows("sequences")
+        assert segments.count() == segments.select("user_id").distinct().count()
 
     def _check_items(self) -> None:
         expected = self.expected_sids()

@@ -10,8 +10,33 @@ from pyspark.sql import Row
 
 from semantic_ids.errors import SemanticIdsError
 
-__all__ = ["AnotherRunError", "Commit", "Turn", "label_rejects", "parse_commit", "rejects_in"]
+__all__ = [
+    "HARMLESS",
+    "AnotherRunError",
+    "Commit",
+    "Turn",
+    "label_rejects",
+    "parse_commit",
+    "rejects_in",
+]
 
+# what somebody else may do to a table of ours and leave its rows as they are
+HARMLESS = frozenset(
+    {
+        "ADD CONSTRAINT",
+        "CHANGE COLUMN",
+        "COMPUTE STATS",
+        "CREATE TABLE",
+        "DROP CONSTRAINT",
+        "OPTIMIZE",
+        "REORG",
+        "SET TBLPROPERTIES",
+        "UNSET TBLPROPERTIES",
+        "UPGRADE PROTOCOL",
+        "VACUUM END",
+        "VACUUM START",
+    }
+)
 _REJECTED = "rejected: "
 
 

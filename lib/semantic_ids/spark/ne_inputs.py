@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import BooleanType, NumericType
+from pyspark.sql.types import BooleanType, NumericType, StringType
 
 from semantic_ids.audit_configs import EvaluateNe
 from semantic_ids.codebook import Codebook
@@ -17,7 +17,6 @@ from semantic_ids.errors import TableError
 from semantic_ids.spark.codebooks import open_codebook
 from semantic_ids.spark.events import select_events, sids_of_codebook
 from semantic_ids.spark.footprint_draw import read_vectors
-from semantic_ids.spark.footprint_inputs import count_sequences
 from semantic_ids.spark.places import open_delta
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source, open_source
@@ -161,18 +160,27 @@ def read_tables(inputs: NeInputs, config: EvaluateNe) -> NeTables:
 
 
 def _check_sequences(inputs: NeInputs) -> None:
-    totals = count_sequences(inputs.sequences)
-    if inputs.sequences.delta_version is None:
-        raise TableError(f"sequences: {inputs.sequences.location} must be a Delta table")
-    if totals.codebook_id != inputs.codebook.codebook_id:
+    sequences, codebook_id = inputs.sequences, inputs.codebook.codebook_id
+    if sequences.delta_version is None:
+        raise TableError(f"sequences: {sequences.location} must be a Delta table")
+    sequences.require("codebook_id", [StringType], "string")
+    rows = sequences.rows.select("codebook_id").distinct().limit(3).collect()
+    found = sorted(str(row[0]) for row in rows)
+    if not found:
+        raise TableError(f"sequences: {sequences.location} is empty")
+    if len(found) > 1:
         raise TableError(
-            f"codebook: must be that of {inputs.sequences.location}, {totals.codebook_id}, "
-            f"got {inputs.codebook.codebook_id}"
+            f"sequences: {sequences.location} must hold SIDs of one codebook, "
+            f"got {' and '.join(found[:2])}"
         )
-    found = id_type(inputs.events, "user_id").simpleString()
-    kind = inputs.sequences.type_of("user_id").simpleString()
-    if found != kind:
-        raise TableError(f"events: user_id must be {kind} as in sequences, got {found}")
+    if found != [codebook_id]:
+        raise TableError(
+            f"codebook: must be that of {sequences.location}, {found[0]}, got {codebook_id}"
+        )
+    user_id = id_type(inputs.events, "user_id").simpleString()
+    kind = sequences.type_of("user_id").simpleString()
+    if user_id != kind:
+        raise TableError(f"events: user_id must be {kind} as in sequences, got {user_id}")
 
 
 def _events(events: Source, label: str | None) -> DataFrame:

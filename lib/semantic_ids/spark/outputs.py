@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
 from pyspark.sql.types import StructType
 
 from semantic_ids.errors import TableError
-from semantic_ids.spark.commits import AnotherRunError, Commit, Turn, parse_commit
+from semantic_ids.spark.commits import HARMLESS, AnotherRunError, Commit, Turn, parse_commit
 from semantic_ids.spark.places import (
     is_delta,
     is_path,
@@ -24,23 +24,6 @@ from semantic_ids.spark.places import (
 __all__ = ["Output"]
 
 _FEW_COMMITS = 20
-# what somebody else may do to a table of ours and leave its rows as they are
-_HARMLESS = frozenset(
-    {
-        "ADD CONSTRAINT",
-        "CHANGE COLUMN",
-        "COMPUTE STATS",
-        "CREATE TABLE",
-        "DROP CONSTRAINT",
-        "OPTIMIZE",
-        "REORG",
-        "SET TBLPROPERTIES",
-        "UNSET TBLPROPERTIES",
-        "UPGRADE PROTOCOL",
-        "VACUUM END",
-        "VACUUM START",
-    }
-)
 
 
 @dataclass(frozen=True)
@@ -123,7 +106,7 @@ class Output:
             commit = parse_commit(row)
             if commit:
                 yield commit
-            elif row["operation"] not in _HARMLESS:
+            elif row["operation"] not in HARMLESS:
                 return
 
     def _history(self, spark: SparkSession) -> Iterator[Row]:
