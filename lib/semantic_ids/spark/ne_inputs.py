@@ -216,8 +216,11 @@ def _items(
     """Read the ids, SIDs and embeddings of the items that have both, in rising order of ids."""
     kind = id_type(inputs.events, "item_id")
     sids = sids_of_codebook(inputs.item_sids, inputs.codebook.codebook_id, item_id=kind)
-    found = sids.orderBy("item_id").toArrow().combine_chunks()
-    found = found.filter(pc.is_in(found["item_id"], item_ids))
+    wanted = sids.sparkSession.createDataFrame(
+        pa.table({"item_id": item_ids}), f"item_id {kind.simpleString()}"
+    )
+    known = sids.join(F.broadcast(wanted), on="item_id", how="left_semi")
+    found = known.orderBy("item_id").toArrow().combine_chunks()
     if not len(found):
         raise TableError(
             f"item_sids: {inputs.item_sids.location} must have SIDs of the items in events, got "
