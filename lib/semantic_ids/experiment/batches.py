@@ -9,7 +9,7 @@ from torch import Tensor
 
 from semantic_ids.experiment.listings import World
 from semantic_ids.experiment.settings import DAY_US
-from semantic_ids.experiment.stream import FloatArray, Int64Array, Moments
+from semantic_ids.experiment.stream import FloatArray, Int64Array, Mask, Moments
 
 _TRIES, _REACH = 20, 500
 
@@ -80,7 +80,7 @@ def with_items_of_others(moments: Moments, seed: int) -> Moments:
     return replace(moments, items=moments.items[order])
 
 
-def history_places(moments: Moments, chosen: slice) -> tuple[Int64Array, np.ndarray]:
+def history_places(moments: Moments, chosen: slice) -> tuple[Int64Array, Mask]:
     """Lay the histories of some moments out in rows: places in the events, and which there are."""
     lows, highs = moments.lows[chosen], moments.highs[chosen]
     columns = np.arange(max(1, int((highs - lows).max(initial=0))))
@@ -103,7 +103,7 @@ def _make(world: World, dense: FloatArray, first: int, last: int) -> Batch:
     rows = examples.moments[start:stop] - first
     sizes = np.bincount(rows, minlength=last - first)
     is_candidate = np.arange(max(1, sizes.max())) < sizes[:, None]
-    events = moments.items[places] if len(moments.items) else places
+    events = moments.items[places]
     items, found = np.unique(
         np.concatenate([events[is_event], examples.items[start:stop]]), return_inverse=True
     )

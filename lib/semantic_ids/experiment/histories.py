@@ -60,22 +60,21 @@ def read_moments(
     TableError
         If more than a tenth of the events are not among the user's events with the item's SID.
     InputError
-        If no moment has an event before it.
+        If no moment has an event of a known item before it.
     """
     selection = source.select(user_ids.take(pa.array(users)), before=times, newest=newest)
     events = selection.events
-    lengths = selection.highs - selection.lows
-    if not lengths.any():
-        raise InputError(
-            f"sequences: users must have events before their examples, got none before any of "
-            f"{len(users):,} examples"
-        )
     of_events = np.repeat(np.unique(users), np.diff(events.offsets))
     symbols = events.packed["sids"]
     stored = bytes_to_sids(symbols, symbols.shape[1])
     known = name_items(stream, sids, users=of_events, times=events.times, stored=stored)
     is_null = stored == null_sid(symbols.shape[1])
     _require_known(known, is_null, user_ids, of_events, events.times)
+    if not known.is_known.any():
+        raise InputError(
+            f"sequences: users must have events before their examples, got none before any of "
+            f"{len(users):,} examples"
+        )
     places = np.concatenate([[0], np.cumsum(known.is_known)])
     kept = known.is_known
     moments = Moments(
