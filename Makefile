@@ -1,4 +1,5 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
+# make ne           what SIDs are worth to a model of the example shop: a reduced evaluate_ne
 # make test         all tests; make check: style, types, and the tests that need no JVM (pages in chromium too)
 # make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       kills, full disks and concurrent runs, each job at each of its writes
@@ -13,7 +14,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart test faults package cluster-test airflow-test lock check lint clean
+.PHONY: help setup quickstart ne test faults package cluster-test airflow-test lock check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -39,6 +40,13 @@ build/jars: .venv/.installed
 
 quickstart: setup
 	@$(JAVA); $(BIN)/python examples/online_retail/quickstart.py
+
+ne: setup
+	@$(JAVA); test -d quickstart/tables/sequences || \
+	  for job in fit_codebook quantize_items build_sequences; do \
+	    ./spark-submit.sh $$job --config conf/$$job.yaml; \
+	  done
+	@$(JAVA); ./spark-submit.sh evaluate_ne --config conf/evaluate_ne.yaml
 
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest

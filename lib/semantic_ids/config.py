@@ -212,7 +212,8 @@ def _names_beside(config_type: type[BaseModel], location: Sequence[int | str]) -
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    holds_others = get_origin(annotation) in (Union, UnionType, list)
+    options = get_args(annotation) if holds_others else [annotation]
     for option in options:
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option

@@ -24,6 +24,7 @@ from semantic_ids.job_configs import (
     Status,
     SwitchRelease,
 )
+from semantic_ids.ne_configs import EvaluateNe
 
 JOBS = {
     "audit_churn": AuditChurn,
@@ -32,6 +33,7 @@ JOBS = {
     "browse_items": BrowseItems,
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
+    "evaluate_ne": EvaluateNe,
     "fit_codebook": FitCodebook,
     "forget_items": ForgetItems,
     "forget_users": ForgetUsers,
