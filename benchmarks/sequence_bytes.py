@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 from _record import write_record
 
 from semantic_ids.codebook import CodebookSpec, encode, fit, sids_to_bytes
-from semantic_ids.spark.footprint_arms import prefix_ids
+from semantic_ids.spark.footprint_ways import prefix_ids
 
 WIDTH = 5
 SETS = {

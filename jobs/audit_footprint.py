@@ -5,7 +5,8 @@
 
 Reads   sequences, item_sids, embeddings   what their files weigh, those given
         events                             the events to compare on; else those in sequences
-Writes  report.folder                      footprint.md, footprint.json, comparison/*.parquet
+        runs                               what evaluate_ne said last
+Writes  report.folder                      audit_footprint.html, .md, .json, comparison/*.parquet
         runs
 """
 

@@ -11,7 +11,6 @@ import sys
 
 from pyspark.sql import SparkSession
 
-from semantic_ids.audit_configs import EvaluateNe
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.experiment import (
     Data,
@@ -21,6 +20,7 @@ from semantic_ids.experiment import (
     make_settings,
     run_experiment,
 )
+from semantic_ids.ne_config import EvaluateNe
 from semantic_ids.spark.ne_inputs import NeInputs, open_inputs, read_tables
 from semantic_ids.spark.ne_results import write_results
 from semantic_ids.spark.progress import count_steps

@@ -19,13 +19,14 @@ DATA = ROOT.parent / "shared" / "data"
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make faults` run what `make test` has no time for."""
     parser.addoption("--every-fault", action="store_true", help="also those of `make faults`")
+    parser.addoption("--cluster", action="store_true", help="also those of `make cluster-test`")
+    parser.addoption("--airflow", metavar="PROGRAM", help="run the DAGs' tests with this airflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow faults to `make faults`."""
-    if config.getoption("every_fault"):
-        return
-    slow = [item for item in items if item.get_closest_marker("every_fault")]
+    """Leave the slow faults to `make faults`, and clusters to `make cluster-test`."""
+    left_out = [mark for mark in ("every_fault", "cluster") if not config.getoption(mark)]
+    slow = [item for item in items if any(map(item.get_closest_marker, left_out))]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
 

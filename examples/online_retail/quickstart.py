@@ -57,7 +57,7 @@ def main() -> None:
     say(
         f"Done in {time.monotonic() - started:.0f} s. The tables are in {shown(TABLES)}/:",
         *(f"   {path.name}" for path in sorted(TABLES.iterdir())),
-        f"The report is {shown(REPORT / 'footprint.md')}. `make clean` removes all of it.",
+        f"The page is {shown(REPORT / 'audit_footprint.html')}. `make clean` removes all of it.",
     )
 
 
@@ -108,11 +108,12 @@ def show_batch(codebook: Codebook) -> None:
 
 def show_cost() -> None:
     """Print the comparison that audit_footprint measured."""
-    report = json.loads((REPORT / "footprint.json").read_text())
-    for arm in report["per_event"]:
+    page = json.loads((REPORT / "audit_footprint.json").read_text())
+    events = next(section for section in page["sections"] if section["key"] == "events")
+    for row in events["rows"]:
         say(
-            f"   {arm['title']:<34} {arm['bytes_per_event']:8.2f} bytes an event, "
-            f"{arm['ratio']:7.2f} x ours, {arm['raw_bytes_per_event']:8.2f} before compression"
+            f"   {row['arm']:<34} {row['bytes_per_event']:8.2f} bytes an event, "
+            f"{row['ratio']:7.2f} x ours, {row['raw_bytes_per_event']:8.2f} before compression"
         )
 
 

@@ -1,6 +1,6 @@
 """The configuration of the audits: what they read, how much they sample, where the page goes."""
 
-from typing import Annotated, Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -8,13 +8,26 @@ from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
 from semantic_ids.report import Format
 
-__all__ = ["AuditFootprint", "AuditQuality", "EvaluateNe", "RegimeSection", "ReportSection"]
+__all__ = [
+    "AuditChurn",
+    "AuditFootprint",
+    "AuditQuality",
+    "BrowseItems",
+    "FolderSection",
+    "Judging",
+    "ReportSection",
+]
 
 
-class ReportSection(Section):
-    """Where a report goes, and as what."""
+class FolderSection(Section):
+    """Where a report goes."""
 
     folder: str = Field(description="a local folder for the report's files", min_length=1)
+
+
+class ReportSection(FolderSection):
+    """Where a report goes, and as what."""
+
     formats: list[Format] = Field(
         default=[*get_args(Format)],
         description="html, markdown and json, or some of them",
@@ -38,11 +51,19 @@ class _Reporting(JobConfig):
         given = values.get("report") if isinstance(values, dict) else None
         if not isinstance(given, dict):
             return values
-        default: ReportSection = cls.model_fields["report"].default
+        default: FolderSection = cls.model_fields["report"].default
         return values | {"report": default.model_dump() | given}
 
 
-class AuditFootprint(_Reporting):
+class Judging(_Reporting):
+    """An audit that ends in a verdict."""
+
+    require: Literal["good", "watch"] | None = Field(
+        None, description="the worst verdict with which the job still exits 0; default: any"
+    )
+
+
+class AuditFootprint(Judging):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
     sequences: Table | None = Field(None, description="the table of segments")
@@ -52,6 +73,16 @@ class AuditFootprint(_Reporting):
     collection: str | None = Field(None, description="the embedding column to compare with")
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
     sample_events: int = Field(50_000, gt=0, description="events written for the comparison")
+    price_per_tb_month: float = Field(
+        23.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="USD for 10^12 bytes stored for a month",
+    )
+    learned_rows: int = Field(
+        10_000_000, gt=0, description="rows of the learned table that serving is compared with"
+    )
+    learned_dim: int = Field(64, gt=0, description="values of a row of it, float32")
     report: ReportSection = ReportSection(folder="footprint")
 
     @model_validator(mode="after")
@@ -63,30 +94,26 @@ class AuditFootprint(_Reporting):
         return self
 
 
-class AuditQuality(_Reporting):
-    """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
+class _Sampling(Judging):
+    """An audit of a codebook's SIDs that draws items, and calls them as people do."""
 
-    embeddings: Table = Field(description="item_id and the codebook's collection")
     item_sids: Table = Field(description="what quantize_items wrote")
     codebooks: Table = Field(description="the table that holds the codebook")
     codebook: str = Field(description="a codebook_id, or a name", min_length=1)
     releases: Table | None = Field(
         None, description="what a name means; default: the newest codebook of that name"
     )
-    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
-    labels: Table | None = Field(
-        None, description="item_id, the label and the categories; default: embeddings"
-    )
     label: str | None = Field(None, description="the column that names an item to people")
-    categories: list[str] = Field(default=[], description="columns that SIDs should separate")
+    categories: list[str] = Field(
+        default=[], description="columns whose values items are gathered by"
+    )
     sample_items: int = Field(
         20_000,
         ge=2,
         le=200_000,
-        description="items drawn for what needs their embeddings; the driver holds these",
+        description="items drawn for what needs more than SIDs; the driver holds these",
     )
     queries: int = Field(1_000, gt=0, description="items of the sample asked for neighbours")
-    report: ReportSection = ReportSection(folder="quality")
 
     @field_validator("categories")
     @classmethod
@@ -96,80 +123,82 @@ class AuditQuality(_Reporting):
         return columns
 
 
-class RegimeSection(Section):
-    """One way to look at the data; without keys, the data as they are."""
+class AuditQuality(_Sampling):
+    """Say how good a codebook's SIDs are: error, use of symbols, collisions, neighbours."""
 
-    history: int = Field(default=50, ge=1, le=10_000, description="events of a history at most")
-    relist_days: int | None = Field(
-        default=None, gt=0, description="every item becomes a new one after so many days"
-    )
-    noise: float = Field(
-        default=0.3, ge=0, le=10, description="how far off its embedding then is, by their spread"
-    )
-    share: float = Field(
-        default=1.0, gt=0, le=1, description="share of the moments that are trained on"
-    )
-
-
-_PROTOCOL = {
-    "arms",
-    "seeds",
-    "rates",
-    "table_rates",
-    "negatives",
-    "window_days",
-    "per_moment",
-    "positives",
-    "hashed_rows",
-    "batch",
-    "seed",
-}
-
-
-class EvaluateNe(_Reporting):
-    """Measure what SIDs are worth to a model: normalized entropy of every way to feed a history."""
-
-    sequences: Table = Field(description="the table of segments")
-    events: Table = Field(description="user_id, item_id, timestamp and the label, if there is one")
-    item_sids: Table = Field(description="what quantize_items wrote")
     embeddings: Table = Field(description="item_id and the codebook's collection")
+    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    labels: Table | None = Field(
+        None, description="item_id, the label and the categories; default: embeddings"
+    )
+    report: ReportSection = ReportSection(folder="quality")
+
+
+class AuditChurn(_Sampling):
+    """Say what moved between two codebooks, or two versions of item_sids, and in the sequences."""
+
+    before: str | int = Field(
+        description="what to compare with: another codebook, by codebook_id or name, or the number "
+        "of a Delta version of item_sids"
+    )
+    labels: Table | None = Field(None, description="item_id, the label and the categories")
+    sequences: Table | None = Field(None, description="the table of segments")
+    sequences_before: Table | int | None = Field(
+        None,
+        description="the segments to compare with: another table, or the number of a Delta version "
+        "of sequences",
+    )
+    report: ReportSection = ReportSection(folder="churn")
+
+    @field_validator("before", "sequences_before", mode="before")
+    @classmethod
+    def _name_or_version(cls, value: Any) -> Any:
+        if isinstance(value, bool) or not isinstance(value, str | int):
+            raise ValueError(f"must be a name or the number of a version, got {value!r}")
+        if value == "" or (isinstance(value, int) and value < 0):
+            raise ValueError(f"must be a name or a number of at least 0, got {value!r}")
+        return value
+
+    @model_validator(mode="after")
+    def _what_needs_another(self) -> "AuditChurn":
+        if (self.label or self.categories) and not self.labels:
+            raise ValueError("labels: a value is required where label or categories are given")
+        if (self.sequences is None) != (self.sequences_before is None):
+            given, other = "sequences", "sequences_before"
+            if self.sequences is None:
+                given, other = other, given
+            raise ValueError(f"{other}: a value is required where {given} is given")
+        return self
+
+
+class BrowseItems(_Reporting):
+    """Write the page in which people walk the SIDs of a catalogue."""
+
+    item_sids: Table = Field(description="what quantize_items wrote")
     codebooks: Table = Field(description="the table that holds the codebook")
     codebook: str = Field(description="a codebook_id, or a name", min_length=1)
     releases: Table | None = Field(
         None, description="what a name means; default: the newest codebook of that name"
     )
-    binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    labels: Table | None = Field(None, description="item_id, the label and the category")
     label: str | None = Field(
-        None,
-        description="a column of 0 and 1 in events, each an example; default: each is a positive "
-        "one, and negatives are drawn",
-        min_length=1,
+        None, description="the column that names an item to people; default: item_id"
     )
-    sample_users: int = Field(20_000, gt=0, description="users, drawn by hash of user_id")
-    regimes: list[RegimeSection] = Field(
-        default=[RegimeSection()],
-        description="ways to look at the data: history, relist_days, noise, share",
-        min_length=1,
-        max_length=32,
+    category: str | None = Field(None, description="a column that says what kind an item is")
+    max_items: int = Field(
+        100_000,
+        gt=0,
+        le=1_000_000,
+        description="items on the page; of more, so many are drawn by hash of item_id",
     )
-    arms: list[str] | None = Field(None, description="arms to run; default: all", min_length=1)
-    seeds: int = Field(3, ge=1, le=100, description="passes of each arm, the starts of its model")
-    rates: list[Annotated[float, Field(gt=0)]] = Field(
-        [0.0003, 0.001, 0.003, 0.01], description="learning rates to choose from", min_length=1
-    )
-    table_rates: list[Annotated[float, Field(gt=0)]] = Field(
-        [0.01, 0.03, 0.1], description="learning rates of learned tables", min_length=1
-    )
-    negatives: int = Field(4, gt=0, le=100, description="for each positive event")
-    window_days: int = Field(7, gt=0, description="negatives come from the same days")
-    per_moment: int = Field(4, gt=0, description="positive events of one user and time, at most")
-    positives: int = Field(50_000, gt=0, description="positive events, or examples, at most")
-    hashed_rows: int = Field(10_000, gt=0, description="rows of the hashed table")
-    batch: int = Field(128, gt=0, description="examples of a step, about")
-    seed: int = Field(0, ge=0, lt=2**31, description="of all that is drawn")
-    predictions: bool = Field(False, description="write the probabilities beside the page")
-    report: ReportSection = ReportSection(folder="evaluate_ne")
+    report: FolderSection = FolderSection(folder="browse")
 
-    def protocol(self) -> dict[str, Any]:
-        """Give the keys that say how models are trained and scored."""
-        return self.model_dump(include=_PROTOCOL)
+    @model_validator(mode="after")
+    def _labels_have_columns(self) -> "BrowseItems":
+        columns = {"label": self.label, "category": self.category}
+        for key, column in columns.items():
+            if column and not self.labels:
+                raise ValueError(f"labels: a value is required where {key} is given")
+        if self.labels and not any(columns.values()):
+            raise ValueError("label or category must be given where labels is, got neither")
+        return self

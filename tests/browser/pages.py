@@ -1,5 +1,7 @@
 """Pages that a browser must open: each audit adds one to PAGES, and the tests take them all."""
 
+from churn_values import hostile_churn_page
+from footprint_values import hostile_footprint_page
 from ne_values import hostile_ne_page
 from quality_values import hostile_quality_page
 
@@ -215,9 +217,26 @@ def quality() -> Page:
     return hostile_quality_page(tuple(HOSTILE.values()))
 
 
+def churn() -> Page:
+    """Give the page of audit_churn, its names, titles and categories hostile."""
+    return hostile_churn_page(tuple(HOSTILE.values()))
+
+
+def footprint() -> Page:
+    """Give the page of audit_footprint, its paths, columns and arms hostile."""
+    return hostile_footprint_page(tuple(HOSTILE.values()))
+
+
 def ne() -> Page:
     """Give the page of evaluate_ne, its names hostile."""
     return hostile_ne_page(tuple(HOSTILE.values()))
 
 
-PAGES = {"hostile": hostile_page, "ne": ne, "plain": plain_page, "quality": quality}
+PAGES = {
+    "churn": churn,
+    "footprint": footprint,
+    "hostile": hostile_page,
+    "ne": ne,
+    "plain": plain_page,
+    "quality": quality,
+}

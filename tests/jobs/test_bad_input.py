@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from semantic_ids import job_configs
-from semantic_ids.audit_configs import AuditFootprint
+from semantic_ids.audit_configs import AuditChurn, AuditFootprint
 from semantic_ids.cli import run_job
 from semantic_ids.codebook import CodebookSpec, fit
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
@@ -22,6 +22,7 @@ CONFIGS = {
     "quantize_items": job_configs.QuantizeItems,
     "build_sequences": job_configs.BuildSequences,
     "audit_footprint": AuditFootprint,
+    "audit_churn": AuditChurn,
 }
 DIM = 4
 FLOATS = pa.list_(pa.float32())
@@ -113,6 +114,7 @@ def job(spark, root, shop, tmp_path, capfd):
             "collection": "text",
             "name": "text",
             "codebook": "text",
+            "before": 0,
             "spec": "{stages: [ternary: 5], rounds: 0}",
             "events": shop / "events",
             "item_sids": shop / "item_sids" if name != "quantize_items" else out / "item_sids",
@@ -121,7 +123,8 @@ def job(spark, root, shop, tmp_path, capfd):
             "runs": out / "runs",
             "report.folder": out / "report",
         }
-        keys = CONFIGS[name].model_fields
+        keys = set(CONFIGS[name].model_fields)
+        keys -= {"sequences"} if "sequences_before" in keys else set()
         arguments = [f"{k}={v}" for k, v in values.items() if k.split(".")[0] in keys]
         prepare = runpy.run_path(str(root / "jobs" / f"{name}.py"))["prepare"]
         capfd.readouterr()
@@ -133,7 +136,7 @@ def job(spark, root, shop, tmp_path, capfd):
     return run
 
 
-FIT, QUANTIZE, BUILD, AUDIT = CONFIGS
+FIT, QUANTIZE, BUILD, AUDIT, CHURN = CONFIGS
 CASES = [
     # configuration
     (FIT, "colection=text", r"colection: unknown key, did you mean 'collection'\?"),
@@ -148,6 +151,8 @@ CASES = [
     (BUILD, "ds=2011-02-30", r"ds: '2011-02-30' is not valid YAML: day is out of range"),
     (BUILD, "missing_items=keep", r"missing_items: input should be 'drop' or 'null_sid', got 'ke"),
     (AUDIT, "sample_events=0", r"sample_events: input should be greater than 0, got 0"),
+    (CHURN, "before=1.5", r"before: must be a name or the number of a version, got 1.5"),
+    (CHURN, "sequences={shop}/events", r"sequences_before: a value is required where sequences"),
     # tables that are not there, or are none
     (FIT, "embeddings={shop}/absent", r"embeddings: there is no table at '.*/absent'"),
     (FIT, "embeddings=absent", r"embeddings: the catalogue has no table 'absent'"),
@@ -164,6 +169,8 @@ CASES = [
     (BUILD, "item_sids={shop}/items", r"item_sids: .* has no column '(codebook_id|sid)'"),
     (BUILD, "events={shop}/items", r"events: .* has no column '(user_id|timestamp)'"),
     (AUDIT, "sequences={shop}/absent", r"sequences: there is no table at '.*/absent'"),
+    (CHURN, "item_sids={shop}/absent", r"item_sids: there is no table at '.*/absent'"),
+    (CHURN, "before=0", r"before: .*/item_sids must be a Delta table to have a version 0"),
     # columns
     (FIT, "collection=txt", r"embeddings: .* has no column 'txt'; did you mean 'text'\?"),
     (FIT, "embeddings={shop}/texts", r"column 'text' must be array<float>.*, got string"),
@@ -194,6 +201,8 @@ CASES = [
     (BUILD, "item_sids={shop}/double_sids", r"item_sids: an item must have one SID, got "),
     # codebooks
     (QUANTIZE, "codebook=txt", r"codebook: .* has no codebook named 'txt'"),
+    (CHURN, "before=txt", r"before: .* has no codebook named 'txt'"),
+    (CHURN, "before=text", r"before: must be another codebook than codebook, got 'text', which"),
     (QUANTIZE, "codebook=x' OR '1'='1", r"codebook: .* has no codebook named"),
     (QUANTIZE, f"codebook={'f' * 32}", r"codebook: .* has no codebook_id 'f{32}'"),
     (QUANTIZE, "codebooks={shop}/tampered", r"codebook bytes are damaged"),
@@ -238,8 +247,10 @@ def test_a_failed_run_has_a_row_where_runs_stand(job, spark, tmp_path):
     code, lines = job("fit_codebook", "embeddings={shop}/no_items")
     assert code == 2
     rows = spark.read.format("delta").load(f"{tmp_path}/out/runs").orderBy("started_at").collect()
-    assert [row["status"] for row in rows] == ["succeeded", "failed"]
-    assert lines == [f"fit_codebook: error: {rows[1]['message']}"]
+    assert sorted(row["status"] for row in rows[:2]) == ["started", "succeeded"]
+    assert len({row["run_id"] for row in rows[:2]}) == 1
+    assert [row["status"] for row in rows[2:]] == ["failed"]
+    assert lines == [f"fit_codebook: error: {rows[2]['message']}"]
     assert Path(f"{tmp_path}/out/codebooks").is_dir()
 
 

@@ -98,3 +98,13 @@ def spark_conf(spark):
             spark.conf.unset(key)
         else:
             spark.conf.set(key, value)
+
+
+@pytest.fixture(scope="session")
+def shop(spark, root, tmp_path_factory):
+    """Give the folder of a shop's tables, a space in its path."""
+    from footprint_shop import build_shop
+
+    folder = tmp_path_factory.mktemp("footprint") / "a shop"
+    build_shop(spark, root, folder)
+    return folder

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 import pytest
 from delta_tables import read_delta
 
-from semantic_ids.audit_configs import EvaluateNe
 from semantic_ids.codebook import CodebookSpec, encode, fit, normalized_entropy
 from semantic_ids.config import load_config
 from semantic_ids.errors import SemanticIdsError
 from semantic_ids.job_configs import BuildSequences
+from semantic_ids.ne_config import EvaluateNe
 from semantic_ids.spark.builds import Build
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
 from semantic_ids.spark.quantize import id_type

@@ -1,5 +1,7 @@
+"""audit_footprint against pyarrow on the same files, and another reader of the Delta log."""
+
 import hashlib
-import json
+from collections import Counter
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -7,84 +9,21 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
+from footprint_shop import all_tables, audit
 from pyspark.sql import functions as F
 
-from semantic_ids.audit_configs import AuditFootprint
-from semantic_ids.codebook import CodebookSpec, encode, fit, sids_to_bytes
-from semantic_ids.config import load_config
-from semantic_ids.errors import ConfigError, TableError
-from semantic_ids.job_configs import BuildSequences
-from semantic_ids.spark.builds import Build
-from semantic_ids.spark.footprint import audit_footprint
-from semantic_ids.spark.footprint_inputs import open_inputs
-from semantic_ids.spark.footprint_sizes import active_files, measure_table
-from semantic_ids.spark.sequences import sequences_output
-from semantic_ids.spark.sources import Source, open_source
+from semantic_ids.codebook import sids_to_bytes
 
 pytestmark = pytest.mark.spark
 
-DIM = 384
-
-
-@pytest.fixture(scope="module")
-def shop(spark, root, tmp_path_factory):
-    """Give tables of an eighth of the customers, as the jobs leave them, in a path with a space."""
-    folder = tmp_path_factory.mktemp("footprint") / "a shop"
-    source = root / "examples" / "online_retail"
-    items = pq.read_table(source / "items.parquet", columns=["item_id", "text_embedding"])
-    blobs = b"".join(items["text_embedding"].to_pylist())
-    vectors = np.frombuffer(blobs, "<f2").reshape(-1, DIM).astype(np.float32)
-    codebook = fit(vectors[:500], CodebookSpec(stages=[{"ternary": 15}]), collection="text")
-    sids = encode(vectors, codebook).tolist()
-    rows = [
-        (i, s, codebook.codebook_id)
-        for i, s in zip(items["item_id"].to_pylist(), sids, strict=True)
-    ]
-    schema = "item_id string, sid bigint, codebook_id string"
-    item_sids = spark.createDataFrame(rows, schema).coalesce(1).sortWithinPartitions("item_id")
-    for _ in range(2):  # the first version's files stay in the folder, and must not count
-        item_sids.write.format("delta").mode("overwrite").save(f"{folder}/item_sids")
-    events = spark.read.parquet(f"{source}/events.parquet").where("user_id % 8 = 0")
-    events.coalesce(1).write.format("delta").save(f"{folder}/events")
-    write_sequences(spark, folder, codebook)
-    return folder
-
-
-def write_sequences(spark, folder, codebook):
-    paths = {name: f"{folder}/{name}" for name in ("events", "item_sids", "sequences")}
-    rest = {"codebooks": "unread", "codebook": "text", "event_columns": ["quantity"], "buckets": 3}
-    config = BuildSequences(**paths, **rest)
-    events, item_sids = (open_source(spark, n, paths[n]) for n in ("events", "item_sids"))
-    user_id = events.type_of("user_id")
-    output = sequences_output(config.sequences, user_id, dtypes={"quantity": "<i4"}, buckets=3)
-    Build(config, events, item_sids, codebook, output).run("run-1")
-
-
-def audit(spark, report, **values):
-    overrides = [f"{key}={value}" for key, value in values.items()]
-    config = load_config(AuditFootprint, None, [*overrides, f"report.folder={report}"])
-    summary = audit_footprint(config, open_inputs(spark, config), "run-1")
-    return summary, json.loads((Path(report) / "footprint.json").read_text())
-
-
-def all_tables(shop, root):
-    return {
-        "sequences": shop / "sequences",
-        "item_sids": shop / "item_sids",
-        "events": shop / "events",
-        "embeddings": root / "examples" / "online_retail" / "items.parquet",
-        "collection": "text_embedding",
-        "binary_dtype": "float16",
-        "sample_events": 5_000,
-    }
+ARMS = ["sids", "ngrams", "codes", "item_ids", "int8", "float16", "float32"]
 
 
 @pytest.fixture(scope="module")
 def whole(spark, shop, root, tmp_path_factory):
     """A report with every input, where it lies."""
     report = tmp_path_factory.mktemp("report")
-    summary, values = audit(spark, report, **all_tables(shop, root))
-    return report, summary, values
+    return report, *audit(spark, report, **all_tables(shop, root))
 
 
 def active_paths(table):
@@ -93,75 +32,93 @@ def active_paths(table):
     return [Path(unquote(uri.removeprefix("file://"))) for uri in uris]
 
 
+def by(rows, key):
+    return {row[key]: row for row in rows}
+
+
 def test_table_sizes_equal_the_sizes_on_disk(shop, whole):
-    _, _, values = whole
-    tables = {table["name"]: table for table in values["tables"]}
+    tables = by(whole[3]["tables"], "table")
     for name in ("sequences", "item_sids"):
         files = active_paths(shop / name)
-        assert tables[name]["files"] == len(files)
-        assert tables[name]["bytes"] == sum(file.stat().st_size for file in files)
-        assert tables[name]["rows"] == sum(pq.read_metadata(file).num_rows for file in files)
+        size_bytes = sum(file.stat().st_size for file in files)
+        assert tables[name]["n_files"] == len(files)
+        assert tables[name]["size_bytes"] == size_bytes
+        assert tables[name]["mean_file_bytes"] == size_bytes / len(files)
+        assert tables[name]["n_rows"] == sum(pq.read_metadata(file).num_rows for file in files)
     on_disk = list((shop / "item_sids").rglob("*.parquet"))
-    assert len(on_disk) > tables["item_sids"]["files"]
+    assert len(on_disk) > tables["item_sids"]["n_files"]
 
 
 def test_column_sizes_equal_the_chunks_in_the_footers_and_add_up(shop, whole, root):
-    _, _, values = whole
-    tables = {table["name"]: table for table in values["tables"]}
+    sections = whole[3]
+    tables = by(sections["tables"], "table")
     places = {
         "sequences": active_paths(shop / "sequences"),
         "item_sids": active_paths(shop / "item_sids"),
         "embeddings": [root / "examples" / "online_retail" / "items.parquet"],
     }
     for name, files in places.items():
-        expected = {}
+        expected = Counter()
         for file in files:
             footer = pq.read_metadata(file)
             for group in range(footer.num_row_groups):
                 for place in range(footer.num_columns):
                     chunk = footer.row_group(group).column(place)
-                    top = chunk.path_in_schema.split(".")[0]
-                    expected[top] = expected.get(top, 0) + chunk.total_compressed_size
-        found = {column["name"]: column["bytes"] for column in tables[name]["columns"]}
-        assert found == expected
-        assert sum(found.values()) + tables[name]["rest_bytes"] == tables[name]["bytes"]
+                    expected[chunk.path_in_schema.split(".")[0]] += chunk.total_compressed_size
+        rows = by(sections[f"columns_{name}"], "column")
+        assert {c: row["size_bytes"] for c, row in rows.items() if c in expected} == expected
+        total = sum(row["size_bytes"] for row in rows.values())
+        assert total == tables[name]["size_bytes"]
+
+
+def test_days_and_codebooks_share_the_bytes_of_the_files(shop, whole):
+    sections = whole[3]
+    files = active_paths(shop / "sequences")
+    days = Counter()
+    for file in files:
+        days[file.parent.parent.name.removeprefix("ds=")] += file.stat().st_size
+    found = {row["ds"]: row["size_bytes"] for row in sections["days_sequences"]}
+    assert found == pytest.approx(dict(days))
+    (codebook,) = sections["codebooks_sequences"]
+    assert codebook["n_events"] == by(sections["tables"], "table")["sequences"]["n_units"]
+    assert codebook["size_bytes"] == pytest.approx(sum(days.values()))
 
 
 def test_bytes_per_event_are_those_of_all_events(shop, whole):
-    _, _, values = whole
-    sequences = values["tables"][0]
+    sequences = by(whole[3]["tables"], "table")["sequences"]
     events = pq.read_table(active_paths(shop / "events")[0])
-    assert sequences["units"] == len(events)
-    assert sequences["bytes_per_unit"] == sequences["bytes"] / len(events)
-    assert sequences["rows"] == len(events["user_id"].unique())
+    assert sequences["n_units"] == len(events)
+    assert sequences["bytes_per_unit"] == sequences["size_bytes"] / len(events)
+    assert sequences["n_rows"] == len(events["user_id"].unique())
 
 
 def test_alternatives_weigh_what_their_files_weigh(whole):
-    report, summary, values = whole
-    events = values["sample"]["events"]
-    assert 5_000 <= events <= 10_000
-    names = [arm["name"] for arm in values["per_event"]]
-    assert names == ["sids", "ngrams", "item_ids", "float16", "float32"]
-    for arm in values["per_event"]:
-        assert arm["bytes"] == (report / arm["file"]).stat().st_size
-        assert arm["bytes_per_event"] == arm["bytes"] / events
-        assert f"{arm['bytes_per_event']:,.2f}" in summary.message
-    for arm in values["per_item"]:
-        assert arm["bytes"] == (report / arm["file"]).stat().st_size
+    report, summary, _, sections = whole
+    assert 5_000 <= summary.rows_out <= 10_000
+    for unit in ("event", "item"):
+        for name, row in zip(ARMS, sections[f"{unit}s"], strict=True):
+            file = report / "comparison" / f"{unit}s_{name}.parquet"
+            assert row["size_bytes"] == file.stat().st_size
+            assert row["half_width_bytes"] > 0
+    for row in sections["events"]:
+        assert row["bytes_per_event"] == row["size_bytes"] / summary.rows_out
+        assert f"{row['bytes_per_event']:,.2f}" in summary.message
+    assert summary.message.endswith("; verdict: good (no rule asks for more)")
+    assert summary.metrics["findings"] == dict.fromkeys(
+        ("n-gram ids", "small files", "deleted rows"), "good"
+    )
 
 
 def test_alternatives_hold_the_same_events_in_the_same_order(shop, whole, root):
-    report, _, values = whole
+    report, *_ = whole
     comparison = report / "comparison"
-    read = {p.stem: pq.read_table(p).columns for p in comparison.glob("events_*.parquet")}
-    item_ids = read["events_item_ids"][0]
-    flat = item_ids.combine_chunks().flatten().to_pylist()
+    read = {p.stem: pq.read_table(p) for p in comparison.glob("events_*.parquet")}
+    flat = flattened(read["events_item_ids"], 0)
     sids = dict(zip(*sids_and_ids(shop), strict=True))
     symbols = sids_to_bytes(np.array([sids[item] for item in flat]), 3)
     assert b"".join(read["events_sids"][0].to_pylist()) == symbols.tobytes()
-    assert read["events_ngrams"][2].combine_chunks().flatten().to_pylist() == [
-        sids[item] for item in flat
-    ]
+    assert flattened(read["events_codes"], 0) == symbols.ravel().tolist()
+    assert flattened(read["events_ngrams"], 2) == [sids[item] for item in flat]
     table = pq.read_table(root / "examples" / "online_retail" / "items.parquet")
     blobs = dict(
         zip(table["item_id"].to_pylist(), table["text_embedding"].to_pylist(), strict=True)
@@ -170,8 +127,15 @@ def test_alternatives_hold_the_same_events_in_the_same_order(shop, whole, root):
     assert b"".join(read["events_float16"][0].to_pylist()) == expected
     floats = np.frombuffer(b"".join(read["events_float32"][0].to_pylist()), "<f4")
     assert np.array_equal(floats, np.frombuffer(expected, "<f2"))
-    rows = {len(columns[0]) for columns in read.values()}
-    assert rows == {values["sample"]["users"]}
+    codes = np.frombuffer(b"".join(read["events_int8"]["embedding"].to_pylist()), np.int8)
+    scales = np.frombuffer(b"".join(read["events_int8"]["scale"].to_pylist()), "<f4")
+    off = np.abs(codes.reshape(len(scales), -1) * scales[:, None] - floats.reshape(len(scales), -1))
+    assert (off <= scales[:, None] * 0.501).all()
+    assert len({len(each) for each in read.values()}) == 1
+
+
+def flattened(table, place):
+    return table.columns[place].combine_chunks().flatten().to_pylist()
 
 
 def sids_and_ids(shop):
@@ -179,8 +143,28 @@ def sids_and_ids(shop):
     return table["item_id"].to_pylist(), table["sid"].to_pylist()
 
 
+def test_what_rounding_loses_is_that_of_the_items(whole):
+    items = pq.read_table(whole[0] / "comparison" / "items_int8.parquet")
+    codes = np.frombuffer(b"".join(items["embedding"].to_pylist()), np.int8).reshape(len(items), -1)
+    scales = np.frombuffer(b"".join(items["scale"].to_pylist()), "<f4")
+    exact = pq.read_table(whole[0] / "comparison" / "items_float32.parquet")
+    x = np.frombuffer(b"".join(exact["embedding"].to_pylist()), "<f4").reshape(codes.shape)
+    error = np.square(codes * scales[:, None] - x).sum() / np.square(x - x.mean(axis=0)).sum()
+    lost = by(whole[3]["items"], "arm")["int8 embeddings"]["lost"]
+    assert lost == pytest.approx(error, rel=1e-3)
+    assert 0 < lost < 1e-3
+
+
+def test_the_entropy_is_that_of_the_sids_in_the_file(whole):
+    symbols = b"".join(pq.read_table(whole[0] / "comparison/events_sids.parquet")[0].to_pylist())
+    counts = Counter(symbols[i : i + 3] for i in range(0, len(symbols), 3))
+    shares = np.array(list(counts.values())) / (len(symbols) // 3)
+    entropy = by(whole[3]["limit"], "what")["entropy of the sample"]["bytes_per_event"]
+    assert entropy == pytest.approx(-(shares * np.log2(shares)).sum() / 8)
+
+
 def test_users_of_the_sample_are_whole_and_in_order_of_time_and_item(shop, whole):
-    report, _, _ = whole
+    report, *_ = whole
     events = pq.read_table(active_paths(shop / "events")[0]).sort_by(
         [("user_id", "ascending"), ("timestamp", "ascending"), ("item_id", "ascending")]
     )
@@ -192,15 +176,12 @@ def test_users_of_the_sample_are_whole_and_in_order_of_time_and_item(shop, whole
 
 
 def test_the_sample_does_not_depend_on_the_partitioning(spark, shop, root, whole, tmp_path):
-    report, _, _ = whole
     given = all_tables(shop, root)
-    for partitions in (1, 5):
-        events = spark.read.format("delta").load(str(given["events"]))
-        shuffled = events.orderBy(F.xxhash64("item_id", "timestamp")).repartition(partitions)
-        shuffled.write.parquet(f"{tmp_path}/events{partitions}")
-        again = {**given, "events": tmp_path / f"events{partitions}"}
-        audit(spark, tmp_path / f"report{partitions}", **again)
-        assert digests(tmp_path / f"report{partitions}") == digests(report)
+    events = spark.read.format("delta").load(str(given["events"]))
+    shuffled = events.orderBy(F.xxhash64("item_id", "timestamp")).repartition(5)
+    shuffled.write.parquet(f"{tmp_path}/events")
+    audit(spark, tmp_path / "report", **{**given, "events": tmp_path / "events"})
+    assert digests(tmp_path / "report") == digests(whole[0])
 
 
 def digests(report):
@@ -208,157 +189,43 @@ def digests(report):
     return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
 
 
-def test_sequences_alone_are_enough_for_columns_and_two_alternatives(spark, shop, tmp_path):
-    summary, values = audit(spark, tmp_path, sequences=shop / "sequences", sample_events=5_000)
-    assert [table["name"] for table in values["tables"]] == ["sequences"]
-    assert [arm["name"] for arm in values["per_event"]] == ["sids", "ngrams"]
-    assert values["sample"]["width"] == 3
-    assert "give `events` with `item_sids`" in values["not_measured"][0]
+def test_a_path_of_sequences_is_enough(spark, shop, tmp_path, whole):
+    """The shop's order breaks ties by item as well, so even the bytes of the SIDs agree."""
+    summary, page, sections = audit(
+        spark, tmp_path, sequences=shop / "sequences", sample_events=5_000
+    )
+    assert [row["table"] for row in sections["tables"]] == ["sequences"]
+    arms = [row["arm"] for row in sections["events"]]
+    assert arms == ["SIDs", "three int64 n-gram ids", "a list of codes"]
+    assert sections["serving"][0]["of"] == "3 x 256 rows of 64 float32"
+    assert page["not_measured"][0].startswith("Item ids, and alternatives per item: give events")
     assert summary.message.startswith("bytes per event on disk: SIDs ")
-
-
-def test_sequences_and_events_give_the_same_sids_of_the_same_users(spark, shop, tmp_path, whole):
-    """The shop's order breaks ties by item as well, so even the bytes agree."""
-    report, _, _ = whole
-    audit(spark, tmp_path, sequences=shop / "sequences", sample_events=5_000)
-    assert digests(tmp_path)["events_sids.parquet"] == digests(report)["events_sids.parquet"]
+    assert digests(tmp_path)["events_sids.parquet"] == digests(whole[0])["events_sids.parquet"]
 
 
 def test_items_alone_are_measured_without_a_comparison(spark, shop, tmp_path):
-    summary, values = audit(spark, tmp_path, item_sids=shop / "item_sids")
-    assert values["per_event"] == []
-    assert values["not_measured"][0].startswith("bytes per event: give `sequences`")
+    summary, page, sections = audit(spark, tmp_path, item_sids=shop / "item_sids")
+    assert "events" not in sections
+    assert page["not_measured"][0].startswith("Bytes per event: give sequences")
     assert "item_sids" in summary.message
     assert not (tmp_path / "comparison").exists()
 
 
 def test_a_user_longer_than_the_sample_is_drawn_and_cut(spark, shop, tmp_path):
     given = {"events": shop / "events", "item_sids": shop / "item_sids", "sample_events": 1}
-    _, values = audit(spark, tmp_path, **given)
-    assert values["sample"]["users"] == 1
-    assert values["sample"]["events"] <= 2
+    summary, page, sections = audit(spark, tmp_path, **given)
+    assert summary.rows_out <= 2
+    assert {row["half_width_bytes"] for row in sections["events"]} == {None}
+    assert "NaN" not in (tmp_path / "audit_footprint.html").read_text()
+    assert " of 1 user, whole users drawn" in page["facts"][0]["value"]
 
 
-def test_a_second_run_replaces_the_report_and_drops_stale_alternatives(spark, shop, tmp_path):
+def test_a_second_run_replaces_the_report_and_drops_stale_files(spark, shop, tmp_path):
     given = {"events": shop / "events", "item_sids": shop / "item_sids", "sample_events": 100}
     audit(spark, tmp_path, **given)
     assert (tmp_path / "comparison" / "events_item_ids.parquet").exists()
-    audit(spark, tmp_path, sequences=shop / "sequences", sample_events=100)
-    found = sorted(path.name for path in (tmp_path / "comparison").iterdir())
-    assert found == ["events_ngrams.parquet", "events_sids.parquet", "events_timestamps.parquet"]
-
-
-def test_a_pinned_version_is_measured_whatever_is_written_later(spark, tmp_path):
-    path = str(tmp_path / "table")
-    spark.range(10).write.format("delta").save(path)
-    source = open_source(spark, "item_sids", path)
-    before = measure_table(source, unit="item", n_rows=10, n_units=10)
-    spark.range(500).write.format("delta").mode("append").save(path)
-    assert measure_table(source, unit="item", n_rows=10, n_units=10) == before
-
-
-def test_deleted_rows_that_still_weigh_are_reported(spark, shop, tmp_path):
-    path = tmp_path / "item_sids"
-    rows = spark.read.format("delta").load(str(shop / "item_sids"))
-    property_ = ("delta.enableDeletionVectors", "true")
-    rows.write.format("delta").option(*property_).save(str(path))
-    spark.sql(f"DELETE FROM delta.`{path}` WHERE sid % 2 = 0")
-    _, values = audit(spark, tmp_path / "report", item_sids=path)
-    (table,) = values["tables"]
-    assert table["rows"] < table["rows_in_files"] == rows.count()
-
-
-@pytest.mark.parametrize("format_", ["delta", "parquet"])
-def test_files_are_found_whatever_characters_their_paths_hold(spark, tmp_path, format_):
-    path = str(tmp_path / "a b%20c")
-    rows = spark.range(4).withColumn("part", F.concat(F.lit("x y%/"), F.col("id") % 2))
-    rows.write.format(format_).partitionBy("part").save(path)
-    version = "delta:0" if format_ == "delta" else "files:0"
-    source = Source("item_sids", path, version, spark.read.format(format_).load(path))
-    found = {Path(uri.removeprefix("file:").replace("///", "/")) for uri in active_files(source)}
-    assert found == set(Path(path).rglob("*.parquet"))
-    size = measure_table(source, unit="item", n_rows=4, n_units=4)
-    assert size.size_bytes == sum(file.stat().st_size for file in found)
-
-
-@pytest.fixture
-def broken(spark, shop, tmp_path):
-    """Make a table like one of the shop's, changed; give its path."""
-
-    def make(name, change):
-        path = tmp_path / name
-        rows = change(spark.read.format("delta").load(str(shop / name)))
-        rows.write.format("delta").option("overwriteSchema", "true").save(str(path))
-        return path
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "sentence"),
-    [
-        ("sequences", lambda rows: rows.where("false"), "sequences: .* is empty"),
-        ("item_sids", lambda rows: rows.where("false"), "item_sids: .* is empty"),
-        ("sequences", lambda rows: rows.drop("sids"), "has no column 'sids'"),
-        ("item_sids", lambda rows: rows.drop("sid"), "has no column 'sid'; it must be one of"),
-        (
-            "sequences",
-            lambda rows: rows.withColumn("codebook_id", F.col("user_id").cast("string")),
-            "must hold SIDs of one codebook, got 1",
-        ),
-        (
-            "sequences",
-            lambda rows: rows.withColumn("n_events", F.lit(1_000_003)),
-            "sids must hold 1 to 8 bytes an event",
-        ),
-        (
-            "sequences",
-            lambda rows: rows.withColumn("timestamps", F.lit(b"1234567")),
-            "a segment of .* events must hold 3 bytes of sids and 8 of timestamps",
-        ),
-    ],
-)
-def test_a_table_that_is_not_what_its_name_says_is_refused(
-    spark, broken, tmp_path, name, change, sentence
-):
-    with pytest.raises(TableError, match=sentence):
-        audit(spark, tmp_path / "report", **{name: broken(name, change)})
-    assert not (tmp_path / "report").exists()
-
-
-def test_a_missing_table_is_refused(spark, tmp_path):
-    with pytest.raises(TableError, match="item_sids: there is no table at"):
-        audit(spark, tmp_path / "report", item_sids=tmp_path / "none")
-
-
-def test_events_of_another_id_type_are_refused(spark, shop, broken, tmp_path):
-    events = broken("events", lambda rows: rows.withColumn("item_id", F.lit(5)))
-    with pytest.raises(TableError, match="item_id must be string"):
-        audit(spark, tmp_path / "report", events=events, item_sids=shop / "item_sids")
-
-
-def test_embeddings_of_other_items_are_refused(spark, shop, tmp_path):
-    path = f"{tmp_path}/embeddings.parquet"
-    rows = [("not an item", [1.0, 2.0])]
-    spark.createDataFrame(rows, "item_id string, text array<float>").write.parquet(path)
-    given = {"events": shop / "events", "item_sids": shop / "item_sids"}
-    with pytest.raises(TableError, match="must hold 'text' of the sampled items, got none"):
-        audit(spark, tmp_path / "report", embeddings=path, collection="text", **given)
-
-
-def test_sids_of_several_codebooks_need_sequences_to_say_which(spark, shop, broken, tmp_path):
-    two = broken(
-        "item_sids",
-        lambda rows: rows.union(rows.withColumn("codebook_id", F.lit("later"))),
-    )
-    given = {"events": shop / "events", "item_sids": two, "sample_events": 100}
-    with pytest.raises(TableError, match=r"holds SIDs of codebooks .* and later; give sequences"):
-        audit(spark, tmp_path / "report", **given)
-    _, values = audit(spark, tmp_path / "report", sequences=shop / "sequences", **given)
-    assert values["sample"]["events"] >= 100
-
-
-def test_a_report_folder_that_is_a_file_is_refused(spark, shop, tmp_path):
-    (tmp_path / "report").touch()
-    with pytest.raises(ConfigError, match=r"report.folder: .* must be writable"):
-        audit(spark, tmp_path / "report", item_sids=shop / "item_sids")
+    rest = {"sample_events": 100, "report.formats": "[json]"}
+    audit(spark, tmp_path, sequences=shop / "sequences", **rest)
+    found = sorted(path.stem for path in (tmp_path / "comparison").iterdir())
+    assert found == ["events_codes", "events_ngrams", "events_sids", "events_timestamps"]
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == ["audit_footprint.json"]

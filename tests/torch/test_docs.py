@@ -37,6 +37,9 @@ def test_the_examples_of_trainers_md_run(root, tmp_path, monkeypatch):
     names: dict = {}
     for block in runnable:
         exec(block, names)
-    assert len(runnable) == 3
+    assert len(runnable) == 5
     assert names["batch"].histories.lengths.sum() > 0
     assert names["vectors"].shape[1] == 8
+    assert names["events"].shape == (len(names["vectors"]), 32)
+    assert names["pooled"].shape == (len(names["batch"]), 26)
+    assert names["pooled"].isfinite().all()

@@ -5,6 +5,7 @@ import io
 import numpy as np
 import pytest
 import torch
+from codebooks import MIXTURES, random_codebook, random_symbols
 
 from semantic_ids.codebook import (
     Codebook,
@@ -17,7 +18,6 @@ from semantic_ids.codebook import (
     null_sid,
     sids_to_bytes,
 )
-from semantic_ids.codebook.layout import lay_out
 from semantic_ids.errors import ArtefactError, InputError, ShapeError
 from semantic_ids.trainers import SIDEmbedding
 
@@ -41,28 +41,10 @@ def codebook(request) -> Codebook:
     return fit(vectors(), CodebookSpec(request.param, rounds=0), seed=0)
 
 
-@pytest.fixture(
-    params=[
-        [{"binary": 8}, {"binary": 8}, {"ternary": 3}],
-        [{"centroids": 256}, {"centroids": 256}],
-        [{"centroids": 256}, {"ternary": 35}],
-        [{"ternary": 5}, {"centroids": [16, 16]}, {"binary": 4}],
-    ],
-    ids=str,
-)
+@pytest.fixture(params=MIXTURES, ids=str)
 def mixed(request) -> Codebook:
     """A codebook of several kinds of bytes: some of them use symbol 255."""
-    rng = np.random.default_rng(0)
-    spec = CodebookSpec(request.param)
-    n_rows = sum(byte.n_rows for byte in lay_out(spec.stages))
-    return Codebook(
-        spec=spec,
-        collections={"embedding": DIM},
-        mean=rng.standard_normal(DIM).astype(np.float32),
-        basis=rng.integers(-500, 500, (n_rows, DIM)).astype(np.int16),
-        x_exponent=-5,
-        basis_exponent=-7,
-    )
+    return random_codebook(request.param, collections={"embedding": DIM})
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +144,28 @@ def test_it_leaves_its_input_unchanged(small):
     before = sids.clone()
     SIDEmbedding(small)(sids)
     assert torch.equal(sids, before)
+
+
+def test_a_collection_gives_its_columns_alone():
+    collections = {"text": 3, "image": 5, "sound": 4}
+    codebook = random_codebook([{"centroids": 256}, {"ternary": 5}], collections=collections)
+    sids = random_symbols(codebook, 100)
+    whole = SIDEmbedding(codebook)(sids)
+    start = 0
+    for name, dim in collections.items():
+        embedding = SIDEmbedding(codebook, collection=name, norms=True)
+        part = embedding(sids)
+        assert embedding.embedding_dim == dim
+        assert torch.equal(part, whole[:, start : start + dim])
+        torch.testing.assert_close(embedding.norms(sids), part.norm(dim=-1))
+        start += dim
+
+
+def test_a_collection_that_has_no_vectors_is_refused(small):
+    with pytest.raises(InputError, match=r"collection must be one of .* got 'embeding': did you"):
+        SIDEmbedding(small, collection="embeding")
+    with pytest.raises(InputError, match="collection must be None for digits"):
+        SIDEmbedding(small, "digits", collection="embedding")
 
 
 def test_embedding_dim_is_that_of_the_output(small):

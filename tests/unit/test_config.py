@@ -9,7 +9,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from semantic_ids.audit_configs import AuditFootprint, AuditQuality, EvaluateNe
+from semantic_ids.audit_configs import AuditChurn, AuditFootprint, AuditQuality, BrowseItems
 from semantic_ids.cli import run_job
 from semantic_ids.config import load_config, to_yaml
 from semantic_ids.errors import ConfigError, SemanticIdsError, nearest
@@ -17,18 +17,27 @@ from semantic_ids.job_configs import (
     BuildSequences,
     CompactSequences,
     FitCodebook,
+    ForgetItems,
+    ForgetUsers,
     QuantizeItems,
+    Status,
     SwitchRelease,
 )
+from semantic_ids.ne_config import EvaluateNe
 
 JOBS = {
+    "audit_churn": AuditChurn,
     "audit_footprint": AuditFootprint,
     "audit_quality": AuditQuality,
+    "browse_items": BrowseItems,
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
     "evaluate_ne": EvaluateNe,
     "fit_codebook": FitCodebook,
+    "forget_items": ForgetItems,
+    "forget_users": ForgetUsers,
     "quantize_items": QuantizeItems,
+    "status": Status,
     "switch_release": SwitchRelease,
 }
 FIT = {
@@ -382,6 +391,42 @@ def test_an_audit_of_embeddings_needs_their_collection():
     assert said == "collection: a value is required where embeddings is given"
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ({}, "before: a value is required, got none"),
+        ({"before": -1}, "before: must be a name or a number of at least 0, got -1"),
+        ({"before": ""}, "before: must be a name or a number of at least 0, got ''"),
+        ({"before": True}, "before: must be a name or the number of a version, got True"),
+        ({"before": 1.5}, "before: must be a name or the number of a version, got 1.5"),
+        (
+            {"before": 0, "sequences": "a/s"},
+            "sequences_before: a value is required where sequences is given",
+        ),
+        (
+            {"before": 0, "sequences_before": 3},
+            "sequences: a value is required where sequences_before is given",
+        ),
+        (
+            {"before": 0, "categories": ["colour"]},
+            "labels: a value is required where label or categories are given",
+        ),
+    ],
+)
+def test_a_churn_audit_needs_two_sides_and_where_labels_are(file, given, sentence):
+    tables = {"item_sids": "a/i", "codebooks": "a/c", "codebook": "shop"}
+    assert refused(AuditChurn, file(tables | given)) == sentence
+
+
+def test_a_churn_audit_compares_with_a_number_or_a_name(file):
+    tables = {"item_sids": "a/i", "codebooks": "a/c", "codebook": "shop", "sequences": "a/s"}
+    path = file(tables | {"before": 3, "sequences_before": 4})
+    config = load_config(AuditChurn, path)
+    assert (config.before, config.sequences_before) == (3, 4)
+    config = load_config(AuditChurn, path, ["before=shop_2", "sequences_before=a/old"])
+    assert (config.before, config.sequences_before) == ("shop_2", "a/old")
+
+
 def test_every_refusal_is_a_value_error_and_ends_a_job_with_exit_code_2(file):
     with pytest.raises(ValueError, match="unknown key") as caught:
         load_config(FitCodebook, file(FIT), ["zzz=1"])
@@ -478,3 +523,32 @@ def test_a_job_without_a_report_has_no_option_format(file, capsys):
         run_job(FitCodebook, pytest.fail, ["--config", str(file(FIT)), "--format", "html"])
     assert ended.value.code == 2
     assert capsys.readouterr().err.endswith("error: unrecognized arguments: --format\n")
+
+
+# The browse page
+
+BROWSE = ("item_sids=a/i", "codebooks=a/c", "codebook=text")
+
+
+@pytest.mark.parametrize(
+    ("overrides", "sentence"),
+    [
+        (["label=title"], "labels: a value is required where label is given"),
+        (["category=kind"], "labels: a value is required where category is given"),
+        (["labels=a/l"], "label or category must be given where labels is, got neither"),
+        (["max_items=0"], "max_items: input should be greater than 0, got 0"),
+        (
+            ["report.formats=[html]"],
+            "report.formats: unknown key, it must be one of: folder",
+        ),
+    ],
+)
+def test_what_a_browse_page_cannot_be_made_of_is_refused(overrides, sentence):
+    assert refused(BrowseItems, None, *BROWSE, *overrides) == sentence
+
+
+def test_a_browse_page_is_html_and_has_no_option_format(capsys):
+    assert load_config(BrowseItems, None, BROWSE).report.folder == "browse"
+    with pytest.raises(SystemExit):
+        run_job(BrowseItems, pytest.fail, [*BROWSE, "--format", "html"])
+    assert "unrecognized arguments: --format" in capsys.readouterr().err

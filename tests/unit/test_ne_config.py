@@ -4,9 +4,9 @@ import logging
 
 import pytest
 
-from semantic_ids.audit_configs import EvaluateNe
 from semantic_ids.config import load_config
 from semantic_ids.errors import ConfigError
+from semantic_ids.ne_config import EvaluateNe
 from semantic_ids.spark.progress import count_steps
 
 TABLES = ("sequences", "events", "item_sids", "embeddings", "codebooks")

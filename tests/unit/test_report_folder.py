@@ -25,24 +25,24 @@ def test_staged_files_take_their_places_together_and_drop_what_is_stale(tmp_path
     with staged_files(folder, ["comparison/old.parquet", "comparison/new.parquet"]) as scratch:
         (scratch / "comparison").mkdir()
         (scratch / "comparison" / "new.parquet").write_text("new")
-        (scratch / "footprint.md").write_text("text")
-        assert not (folder / "footprint.md").exists()
+        (scratch / "report.md").write_text("text")
+        assert not (folder / "report.md").exists()
     found = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*"))
-    assert found == ["comparison/new.parquet", "comparison/theirs.parquet", "footprint.md"]
+    assert found == ["comparison/new.parquet", "comparison/theirs.parquet", "report.md"]
 
 
 def test_staged_files_leave_what_stood_there_when_the_work_fails(tmp_path):
-    (tmp_path / "footprint.md").write_text("before")
+    (tmp_path / "report.md").write_text("before")
 
     def write_half():
         with staged_files(tmp_path, []) as scratch:
-            (scratch / "footprint.md").write_text("half")
+            (scratch / "report.md").write_text("half")
             raise TableError("boom")
 
     with pytest.raises(TableError, match="boom"):
         write_half()
-    assert [path.name for path in tmp_path.iterdir()] == ["footprint.md"]
-    assert (tmp_path / "footprint.md").read_text() == "before"
+    assert [path.name for path in tmp_path.iterdir()] == ["report.md"]
+    assert (tmp_path / "report.md").read_text() == "before"
 
 
 def test_staged_files_say_in_one_sentence_why_the_folder_cannot_be_written(tmp_path):

@@ -1,5 +1,12 @@
 """Semantic IDs as arithmetic on numpy arrays: fit, encode, decode, the wire format and files."""
 
+from semantic_ids.codebook.churn import (
+    GroupChurn,
+    Moves,
+    churn_by_group,
+    moved_distances,
+    summarise_moves,
+)
 from semantic_ids.codebook.codebook import Codebook
 from semantic_ids.codebook.collisions import (
     Collisions,
@@ -17,6 +24,8 @@ from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
 from semantic_ids.codebook.ids import prefix_ids, token_vocabulary, tokens, unique_sids
 from semantic_ids.codebook.information import PairInformation, pair_information
+from semantic_ids.codebook.int8 import from_int8, to_int8
+from semantic_ids.codebook.jackknife import jackknife_half_width
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
 from semantic_ids.codebook.normalized_entropy import (
     base_entropy,
@@ -26,7 +35,7 @@ from semantic_ids.codebook.normalized_entropy import (
 )
 from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
 from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
-from semantic_ids.codebook.search import SIDIndex, distances, nearest
+from semantic_ids.codebook.search import SIDIndex, distances, nearest, squared_norms
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.codebook.tables import digit_tables
 from semantic_ids.codebook.usage import Use, digit_counts, use_of
@@ -45,6 +54,8 @@ __all__ = [
     "Divergence",
     "ErrorRatio",
     "Errors",
+    "GroupChurn",
+    "Moves",
     "PairInformation",
     "Purity",
     "Recall",
@@ -56,6 +67,7 @@ __all__ = [
     "base_entropy",
     "bootstrap_gains",
     "bytes_to_sids",
+    "churn_by_group",
     "collisions",
     "count_symbols",
     "decode",
@@ -68,10 +80,13 @@ __all__ = [
     "error_curve",
     "error_drift",
     "fit",
+    "from_int8",
+    "jackknife_half_width",
     "load",
     "load_file",
     "log_losses",
     "measure_errors",
+    "moved_distances",
     "nearest",
     "needless_share",
     "neighbour_recall",
@@ -86,9 +101,12 @@ __all__ = [
     "save_file",
     "sids_of",
     "sids_to_bytes",
+    "squared_norms",
+    "summarise_moves",
     "symbol_drift",
     "tenths",
     "to_faiss",
+    "to_int8",
     "token_vocabulary",
     "tokens",
     "unique_sids",

@@ -50,7 +50,7 @@ def neighbour_recall(
 
     Parameters
     ----------
-    vectors, decoded : array_like of shape (n, dim), real
+    vectors, decoded : array_like of shapes (n, dim) and (n, any dim), real
     n_queries : int
         The first so many rows are asked for their neighbours.
 
@@ -66,8 +66,8 @@ def neighbour_recall(
     vectors, each has the same chance. Costs 4 * n_queries * n * dim operations.
     """
     x, x_hat = check_vectors(vectors), check_vectors(decoded)
-    if x.shape != x_hat.shape:
-        raise ShapeError(f"decoded must have shape {x.shape}, got {x_hat.shape}")
+    if len(x) != len(x_hat):
+        raise ShapeError(f"decoded must have {len(x)} rows as vectors, got {len(x_hat)}")
     if not is_integer(k, least=1) or not is_integer(n_queries, least=1):
         raise InputError(f"k and n_queries must be at least 1, got {k!r} and {n_queries!r}")
     k, n_queries = min(k, len(x) - 1), min(n_queries, len(x))
@@ -101,7 +101,8 @@ def wilson(shares: FloatArray64) -> tuple[float, float]:
     half = (
         Z_95 * math.sqrt(p * (1 - p) / trials + Z_95**2 / (4 * trials**2)) / (1 + Z_95**2 / trials)
     )
-    return max(0.0, middle - half), min(1.0, middle + half)
+    # at 0 and 1 the ends meet only but for rounding
+    return (max(0.0, middle - half) if p > 0 else 0.0), (min(1.0, middle + half) if p < 1 else 1.0)
 
 
 class _Distances:

@@ -104,6 +104,28 @@ def nearest(
     return SIDIndex(sids, codebook).nearest(query, k)
 
 
+def squared_norms(sids: npt.ArrayLike, codebook: Codebook) -> FloatArray64:
+    """Return ``|x_hat - mean|^2`` of SIDs, exact: whole multiples of ``4 ** basis_exponent``.
+
+    Parameters
+    ----------
+    sids : array_like of shape (n,), integers
+
+    Returns
+    -------
+    ndarray of shape (n,), float64
+
+    Raises
+    ------
+    InputError
+        As ``decode`` does.
+    """
+    symbols, is_null = assigned_symbols(sids, codebook.layout)
+    norms = _squared_norms(symbols, decode_tables(codebook).astype(np.float64))
+    norms[is_null] = 0
+    return norms
+
+
 def _squared_norms(symbols: ByteArray, tables: FloatArray64) -> FloatArray64:
     """Return ``|sum_j T_j|^2`` of (n, width) symbols from the Gram matrix of the tables."""
     T = tables.reshape(-1, tables.shape[2])

@@ -1,8 +1,28 @@
 """Measured values in, pages out: HTML, Markdown and JSON. Pure: no Spark, no files written."""
 
-from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, TableSize, headline
-from semantic_ids.report.footprint_json import to_json
-from semantic_ids.report.footprint_markdown import to_markdown
+from semantic_ids.report.browse import Catalogue, PrefixCounts, browse_headline
+from semantic_ids.report.browse_html import browse_to_html
+from semantic_ids.report.churn import (
+    CategoryChurn,
+    Churn,
+    Compared,
+    Counts,
+    MovedItem,
+    SideShown,
+    UserChurn,
+)
+from semantic_ids.report.churn_page import churn_headline, churn_page
+from semantic_ids.report.footprint import (
+    Arm,
+    Comparison,
+    Footprint,
+    NeArm,
+    NeRun,
+    Sample,
+    Serving,
+)
+from semantic_ids.report.footprint_growth import History, Moment, is_long
+from semantic_ids.report.footprint_page import footprint_headline, footprint_page
 from semantic_ids.report.formats import Format, file_name, render
 from semantic_ids.report.ne import ArmScore, Interval, NeReport, RegimeScore, SliceScore
 from semantic_ids.report.ne_page import ne_headline, ne_page
@@ -28,43 +48,63 @@ from semantic_ids.report.quality import (
     Shown,
 )
 from semantic_ids.report.quality_page import quality_headline, quality_page
+from semantic_ids.report.table_size import Part, TableSize
 
 __all__ = [
     "Arm",
     "ArmScore",
     "ByteUse",
+    "Catalogue",
+    "CategoryChurn",
     "CategoryPurity",
     "Chart",
+    "Churn",
     "Column",
+    "Compared",
     "Comparison",
+    "Counts",
     "DigitUse",
     "Drift",
     "Finding",
     "Footprint",
     "Format",
+    "History",
     "Interval",
     "Kind",
+    "Moment",
+    "MovedItem",
+    "NeArm",
     "NeReport",
+    "NeRun",
     "Page",
+    "Part",
+    "PrefixCounts",
     "Quality",
     "RegimeScore",
     "Sample",
     "Section",
+    "Serving",
     "SharedSid",
     "Shown",
+    "SideShown",
     "SliceScore",
     "Table",
     "TableSize",
+    "UserChurn",
     "Value",
     "Word",
+    "browse_headline",
+    "browse_to_html",
+    "churn_headline",
+    "churn_page",
     "file_name",
-    "headline",
+    "footprint_headline",
+    "footprint_page",
+    "is_long",
     "ne_headline",
     "ne_page",
     "quality_headline",
     "quality_page",
     "render",
-    "to_json",
-    "to_markdown",
     "worst",
 ]

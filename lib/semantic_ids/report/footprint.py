@@ -1,55 +1,18 @@
 """What audit_footprint measured, and what follows from it by division alone."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["Arm", "Comparison", "Footprint", "Sample", "TableSize", "headline", "not_measured"]
+from semantic_ids.report.table_size import TableSize
 
-
-@dataclass(frozen=True)
-class TableSize:
-    """What the active files of one version of a table weigh.
-
-    Parameters
-    ----------
-    name : str
-        The configuration key: sequences, item_sids or embeddings.
-    location, version : str
-    n_files, size_bytes : int
-        The active files and their sizes on disk, in total.
-    n_rows, n_stored_rows : int
-        Rows of the table, and rows in its files: deletion vectors make the difference.
-    unit : str
-        "event" or "item": what the bytes are divided by.
-    n_units : int
-        Events or items in the table.
-    columns : mapping of str to int
-        Compressed bytes of each column's chunks, from the Parquet footers.
-    folder_columns : tuple of str
-        Columns whose values stand in folder names, not in files.
-    """
-
-    name: str
-    location: str
-    version: str
-    n_files: int
-    size_bytes: int
-    n_rows: int
-    n_stored_rows: int
-    unit: str
-    n_units: int
-    columns: Mapping[str, int]
-    folder_columns: tuple[str, ...] = ()
-
-    @property
-    def rest_bytes(self) -> int:
-        """Bytes that belong to no column: footers, indexes, magic numbers."""
-        return self.size_bytes - sum(self.columns.values())
-
-    @property
-    def bytes_per_unit(self) -> float:
-        """Bytes of the whole table per event or item."""
-        return self.size_bytes / self.n_units
+__all__ = [
+    "Arm",
+    "Comparison",
+    "Footprint",
+    "NeArm",
+    "NeRun",
+    "Sample",
+    "Serving",
+]
 
 
 @dataclass(frozen=True)
@@ -59,7 +22,7 @@ class Arm:
     Parameters
     ----------
     name : str
-        Stable key: sids, ngrams, item_ids, float16, float32 or timestamps.
+        Stable key: sids, ngrams, codes, item_ids, int8, float16, float32 or timestamps.
     title, detail : str
         What people call it, and of what size or kind its values are.
     file : str
@@ -68,6 +31,13 @@ class Arm:
         The file's size on disk.
     raw_bytes : int
         The values alone, before encoding and compression.
+    half_width : float or None
+        Half of the 95 % interval of the bytes per unit over the draw of the sample: 0 of a whole
+        table, None of too few rows to tell.
+    of_half : float or None
+        Bytes per unit in a file of half of the units; None where half_width is 0 or None.
+    lost : float or None
+        Relative error of the vectors that it gives back; None where it holds none.
     """
 
     name: str
@@ -76,6 +46,9 @@ class Arm:
     file: str
     size_bytes: int
     raw_bytes: int
+    half_width: float | None
+    of_half: float | None = None
+    lost: float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +75,10 @@ class Comparison:
         """Divide the raw bytes by those of ours."""
         return arm.raw_bytes / self.arms[0].raw_bytes
 
+    def arm(self, name: str) -> Arm | None:
+        """Find an arm by its name."""
+        return next((arm for arm in self.arms if arm.name == name), None)
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -111,9 +88,11 @@ class Sample:
     ----------
     source : str
         The table they come from, with its version.
+    codebook_id : str or None
+        The codebook of their SIDs.
     n_users, n_events : int
     n_events_total : int
-        Events of the source.
+        Events of the source, of that codebook where it holds SIDs.
     n_left_out : int
         Events of these users that an arm could not have stored: no SID, or no embedding.
     n_sids : int
@@ -129,6 +108,7 @@ class Sample:
     """
 
     source: str
+    codebook_id: str | None
     n_users: int
     n_events: int
     n_events_total: int
@@ -138,6 +118,51 @@ class Sample:
     entropy_bytes: float
     timestamps: Arm
     float16_source: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all events of the source."""
+        return self.n_events + self.n_left_out >= self.n_events_total
+
+
+@dataclass(frozen=True)
+class Serving:
+    """What decides the memory of a service that turns items into vectors.
+
+    Parameters
+    ----------
+    width : int
+        Bytes of a SID.
+    dim : int or None
+        Values of an embedding; None where no embeddings were given.
+    n_items : int or None
+    learned_rows, learned_dim : int
+        Of a learned table of hashed ids, from the configuration.
+    """
+
+    width: int
+    dim: int | None
+    n_items: int | None
+    learned_rows: int
+    learned_dim: int
+
+
+@dataclass(frozen=True)
+class NeArm:
+    """An arm of evaluate_ne: its gain in normalized entropy, and its bytes per event if known."""
+
+    name: str
+    ne_gain: float
+    bytes_per_event: float | None
+
+
+@dataclass(frozen=True)
+class NeRun:
+    """The newest run of evaluate_ne: its run_id, codebook_id and arms."""
+
+    run_id: str
+    codebook_id: str | None
+    arms: tuple[NeArm, ...]
 
 
 @dataclass(frozen=True)
@@ -151,54 +176,32 @@ class Footprint:
         UTC, to the second.
     settings : str
         How the arms' files were written.
+    price_per_tb_month : float
+        US dollars for 10^12 bytes a month.
     tables : tuple of TableSize
     sample : Sample, optional
         None where no input holds events.
     events, items : Comparison, optional
         The arms per event, and per distinct item of the events.
+    serving : Serving, optional
+        None where the width of a SID is unknown.
+    ne : NeRun, optional
+    not_measured : tuple of str
+        What was tried and could not be told, and why.
     """
 
     run_id: str
     measured_at: str
     settings: str
+    price_per_tb_month: float
     tables: tuple[TableSize, ...]
     sample: Sample | None = None
     events: Comparison | None = None
     items: Comparison | None = None
+    serving: Serving | None = None
+    ne: NeRun | None = None
+    not_measured: tuple[str, ...] = ()
 
     def table(self, name: str) -> TableSize | None:
         """Give a table's sizes, or None where it was not given."""
         return next((table for table in self.tables if table.name == name), None)
-
-
-def headline(footprint: Footprint) -> str:
-    """Say in one line what an event costs against the alternatives, or else what an item does."""
-    comparison = footprint.events
-    if comparison is None:
-        sizes = (f"{t.name} {t.bytes_per_unit:,.2f} per {t.unit}" for t in footprint.tables)
-        return f"bytes on disk: {', '.join(sizes)}"
-    ours, *others = comparison.arms
-    said = [f"{ours.title} {comparison.bytes_per_unit(ours):,.2f}"]
-    for arm in others:
-        size = f"{comparison.bytes_per_unit(arm):,.2f}"
-        said.append(f"{arm.title} {size} ({comparison.ratio(arm):,.1f}x)")
-    return f"bytes per event on disk: {', '.join(said)}"
-
-
-def not_measured(footprint: Footprint) -> list[str]:
-    """Say what the inputs given leave open, and which inputs would answer it."""
-    names = {arm.name for arm in footprint.events.arms} if footprint.events else set()
-    gaps = []
-    if not footprint.events:
-        gaps.append("bytes per event: give `sequences`, or `events` with `item_sids`")
-    elif "item_ids" not in names:
-        gaps.append("item ids, and alternatives per item: give `events` with `item_sids`")
-    if "float32" not in names:
-        needed = "`embeddings` and `collection`, with `events` and `item_sids`"
-        gaps.append(f"float16 and float32 embeddings: give {needed}")
-    gaps += [
-        f"what the table {name} weighs: give `{name}`"
-        for name in ("sequences", "item_sids", "embeddings")
-        if footprint.table(name) is None
-    ]
-    return gaps

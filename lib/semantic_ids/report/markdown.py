@@ -5,18 +5,13 @@ from collections.abc import Collection, Sequence
 
 from semantic_ids.report.texts import clean
 
-__all__ = ["bullet", "code", "escaped", "grid", "table"]
+__all__ = ["bullet", "escaped", "grid"]
 
 _ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "|": "&#124;"})
 # Punctuation that may be markup; an underscore within a word, as in item_sids, is none.
 _MARKUP = re.compile(r"[\\`*\[\]~$#]|(?<![^\W_])_|_(?![^\W_])|(?<=[a-z]):(?=//)|(?<=www)\.", re.I)
 _BLOCK = re.compile(r"[-+=]|\d+(?=[.)](?:\s|$))")
 _DIRECTIONS = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]], *, text_columns: int = 1) -> str:
-    """Give a table; columns after the first `text_columns` hold numbers and align right."""
-    return grid(header, rows, right=range(text_columns, len(header)))
 
 
 def grid(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: Collection[int]) -> str:
@@ -37,16 +32,6 @@ def escaped(text: str) -> str:
         return marked
     end = block.end() if block[0][-1].isdigit() else 0
     return f"{marked[:end]}\\{marked[end:]}"
-
-
-def code(text: str) -> str:
-    """Give text as code, whatever characters it holds."""
-    flat = " ".join(text.split("\n"))
-    fence = "`"
-    while fence in flat:
-        fence += "`"
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
 
 
 def bullet(lines: Sequence[str]) -> str:

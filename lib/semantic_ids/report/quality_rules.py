@@ -7,7 +7,7 @@ from semantic_ids.report.numbers import shown
 from semantic_ids.report.page import Finding, Word
 from semantic_ids.report.quality import Quality
 
-__all__ = ["findings", "percent"]
+__all__ = ["above", "below", "findings", "percent"]
 
 # docs/audits/quality.md says what these rest on
 ERROR = (0.55, 0.80)
@@ -36,7 +36,7 @@ def _error(quality: Quality) -> Iterator[Finding]:
         return
     error = quality.errors.relative[-1]
     yield Finding(
-        _above(error, ERROR),
+        above(error, ERROR),
         f"error: act above {ERROR[1]}, watch above {ERROR[0]}",
         f"The relative reconstruction error is {error:.3f}: SIDs lose {percent(error)} of the "
         "variance of the embeddings.",
@@ -51,7 +51,7 @@ def _bits(quality: Quality) -> Iterator[Finding]:
     shares = [use.entropy_bits / min(use.nominal_bits, most) for use in uses]
     worst = min(range(len(shares)), key=shares.__getitem__)
     yield Finding(
-        _below(shares[worst], BITS),
+        below(shares[worst], BITS),
         f"symbols: act where a byte has below {percent(BITS[1])} of its bits, watch below "
         f"{percent(BITS[0])}",
         f"Byte {worst} uses its symbols least evenly: {uses[worst].entropy_bits:.2f} effective "
@@ -65,7 +65,7 @@ def _dead(quality: Quality) -> Iterator[Finding]:
     shares = [use.n_dead / use.n_values - (1 - 1 / use.n_values) ** n_items for use in uses]
     worst = max(range(len(shares)), key=shares.__getitem__)
     yield Finding(
-        _above(shares[worst], DEAD),
+        above(shares[worst], DEAD),
         f"dead symbols: act where they are {percent(DEAD[1])} of a byte's more than chance leaves "
         f"unused, watch where they are {percent(DEAD[0])}",
         f"Byte {worst} has {uses[worst].n_dead} symbols of {uses[worst].n_values} that no item "
@@ -77,7 +77,7 @@ def _sharing(quality: Quality) -> Iterator[Finding]:
     share = quality.needless_share
     identical = quality.collisions.sharing_share - share
     yield Finding(
-        _above(share, SHARING),
+        above(share, SHARING),
         f"collisions: act where over {percent(SHARING[1])} of the items share their SID with an "
         f"item of another embedding, watch over {percent(SHARING[0])}",
         f"{percent(share)} of the items share their SID with an item of another embedding, and "
@@ -90,7 +90,7 @@ def _recall(quality: Quality) -> Iterator[Finding]:
     if recall is None or recall.n_items < FEW_ITEMS:
         return
     yield Finding(
-        _below(recall.mean, RECALL),
+        below(recall.mean, RECALL),
         f"neighbours: act where recall@10 is below {RECALL[1]}, watch below {RECALL[0]}",
         f"Decoded SIDs keep {percent(recall.mean)} of an item's {recall.k} nearest neighbours.",
     )
@@ -108,7 +108,7 @@ def _drift(quality: Quality) -> Iterator[Finding]:
         return
     ratio, who = max(judged, key=lambda each: each[0].low)
     yield Finding(
-        _above(ratio.low, DRIFT),
+        above(ratio.low, DRIFT),
         f"drift: act where the 95 % interval of the error's ratio to the fit's is above "
         f"{DRIFT[1]}, watch above {DRIFT[0]}",
         f"The squared error of {who} is {ratio.ratio:.2f} times that of items held out of the fit "
@@ -116,11 +116,13 @@ def _drift(quality: Quality) -> Iterator[Finding]:
     )
 
 
-def _above(value: float, bounds: tuple[float, float]) -> Word:
+def above(value: float, bounds: tuple[float, float]) -> Word:
+    """Judge a value that should be low by the bounds of watch and act."""
     watch, act = bounds
     return "act" if value > act else "watch" if value > watch else "good"
 
 
-def _below(value: float, bounds: tuple[float, float]) -> Word:
+def below(value: float, bounds: tuple[float, float]) -> Word:
+    """Judge a value that should be high by the bounds of watch and act."""
     watch, act = bounds
     return "act" if value < act else "watch" if value < watch else "good"

@@ -1,4 +1,4 @@
-"""The footprint audit: tables measured, alternatives written, a report put in its folder."""
+"""The footprint audit: tables measured, alternatives written, a page put in its folder."""
 
 import datetime
 import logging
@@ -6,12 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from semantic_ids.audit_configs import AuditFootprint
-from semantic_ids.report import Footprint, Sample, TableSize, headline, to_json, to_markdown
+from semantic_ids.report import (
+    Footprint,
+    Page,
+    Sample,
+    Serving,
+    TableSize,
+    footprint_headline,
+    footprint_page,
+)
 from semantic_ids.spark.footprint_arms import (
     ARM_FILES,
     SETTINGS,
-    distribution,
-    fits_float16,
     write_event_arms,
     write_item_arms,
     write_timestamps,
@@ -20,21 +26,27 @@ from semantic_ids.spark.footprint_draw import draw_events, draw_segments, read_v
 from semantic_ids.spark.footprint_inputs import (
     Inputs,
     SequenceTotals,
-    count_rows,
     count_sequences,
+    dim_of,
+    of_codebook,
     sid_layout,
+    width_of_items,
 )
-from semantic_ids.spark.footprint_sample import EventSample, from_events, from_segments
-from semantic_ids.spark.footprint_sizes import measure_table
-from semantic_ids.spark.report_folder import staged_files
+from semantic_ids.spark.footprint_sample import (
+    EventSample,
+    from_events,
+    from_segments,
+)
+from semantic_ids.spark.footprint_tables import items_of, measure_tables
+from semantic_ids.spark.footprint_ways import distribution, fits_float16
+from semantic_ids.spark.gate import hold_to
+from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source
 
 __all__ = ["audit_footprint"]
 
 log = logging.getLogger("semantic_ids")
-
-MARKDOWN, JSON = "footprint.md", "footprint.json"
 
 
 @dataclass(frozen=True)
@@ -44,11 +56,11 @@ class _Drawn:
     sample: EventSample
     source: str
     n_events_total: int
-    codebook_id: str
+    codebook_id: str | None
 
 
 def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunSummary:
-    """Measure the tables, write the alternatives and the report.
+    """Measure the tables, write the alternatives and the page.
 
     Raises
     ------
@@ -58,31 +70,28 @@ def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunS
         If the report's folder cannot be written; what stood there stays.
     """
     totals = count_sequences(inputs.sequences) if inputs.sequences else None
-    tables = _measure(inputs, totals)
+    drawn = _draw(config, inputs, totals)
+    tables = measure_tables(inputs, totals, drawn.codebook_id if drawn else None)
     sizes = (f"{table.name} {table.size_bytes:,} bytes" for table in tables)
     log.info("audit_footprint: %s", ", ".join(sizes))
-    drawn = _draw(config, inputs, totals)
-    measured_at = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}"
-    footprint = Footprint(run_id, measured_at, SETTINGS, tables)
+    footprint = Footprint(
+        run_id=run_id,
+        measured_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        settings=SETTINGS,
+        price_per_tb_month=config.price_per_tb_month,
+        tables=tables,
+        serving=_serving(config, inputs, tables, drawn),
+        ne=inputs.ne,
+        not_measured=tuple(_gaps(inputs, totals)),
+    )
     folder = Path(config.report.folder)
-    with staged_files(folder, ARM_FILES) as scratch:
+    with staged_files(folder, (*ARM_FILES, *page_files("audit_footprint"))) as scratch:
         if drawn:
             footprint = _compare(footprint, drawn, scratch)
-        (scratch / MARKDOWN).write_text(to_markdown(footprint), encoding="utf-8")
-        (scratch / JSON).write_text(to_json(footprint), encoding="utf-8")
-    return _summary(footprint, inputs, drawn, folder / MARKDOWN)
-
-
-def _measure(inputs: Inputs, totals: SequenceTotals | None) -> tuple[TableSize, ...]:
-    tables = []
-    if inputs.sequences and totals:
-        rows, events = totals.n_segments, totals.n_events
-        tables.append(measure_table(inputs.sequences, unit="event", n_rows=rows, n_units=events))
-    for source in (inputs.item_sids, inputs.embeddings):
-        if source:
-            rows = count_rows(source)
-            tables.append(measure_table(source, unit="item", n_rows=rows, n_units=rows))
-    return tuple(tables)
+        page = footprint_page(footprint)
+        files = stage_page(scratch, page, config.report.formats)
+    file = folder / files[0]
+    return hold_to(config.require, _summary(footprint, page, inputs, file), page, file)
 
 
 def _draw(config: AuditFootprint, inputs: Inputs, totals: SequenceTotals | None) -> _Drawn | None:
@@ -90,12 +99,11 @@ def _draw(config: AuditFootprint, inputs: Inputs, totals: SequenceTotals | None)
     if inputs.events and inputs.item_sids:
         return _draw_events(config, inputs.events, inputs.item_sids, inputs.embeddings, totals)
     if inputs.sequences and totals:
-        segments = draw_segments(
-            inputs.sequences, total=totals.n_events, n_events=config.sample_events
-        )
-        return _Drawn(
-            from_segments(segments), inputs.sequences.label, totals.n_events, totals.codebook_id
-        )
+        total = totals.n_events_of_codebook
+        rows = of_codebook(inputs.sequences, totals.codebook_id)
+        segments = draw_segments(rows, total=total, n_events=config.sample_events)
+        sample = from_segments(segments)
+        return _Drawn(sample, inputs.sequences.label, total, totals.codebook_id)
     return None
 
 
@@ -122,42 +130,80 @@ def _draw_events(
     return _Drawn(sample, events.label, n_events_total, codebook_id)
 
 
+def _serving(
+    config: AuditFootprint, inputs: Inputs, tables: tuple[TableSize, ...], drawn: _Drawn | None
+) -> Serving | None:
+    if drawn:
+        width: int | None = drawn.sample.symbols.shape[1]
+    else:
+        width = width_of_items(inputs.item_sids) if inputs.item_sids else None
+    if width is None:
+        return None
+    dim = None
+    if inputs.embeddings and config.collection:
+        dim = dim_of(inputs.embeddings, config.collection, binary_dtype=config.binary_dtype)
+    n_items = items_of(tables, drawn.codebook_id if drawn else None)
+    return Serving(width, dim, n_items, config.learned_rows, config.learned_dim)
+
+
+def _gaps(inputs: Inputs, totals: SequenceTotals | None) -> list[str]:
+    if totals and totals.n_codebooks > 1 and not inputs.events:
+        return [
+            f"Bytes per event of the other codebooks: sequences holds SIDs of "
+            f"{totals.n_codebooks:,}, and those of most events, {totals.codebook_id}, are compared."
+        ]
+    return []
+
+
 def _compare(footprint: Footprint, drawn: _Drawn, folder: Path) -> Footprint:
     sample = drawn.sample
-    log.info("audit_footprint: writing %s events each way", f"{len(sample.symbols):,}")
+    n_events = len(sample.symbols)
+    log.info("audit_footprint: writing %s events each way", f"{n_events:,}")
     vectors = sample.items.vectors if sample.items else None
     n_sids, entropy_bytes = distribution(sample.symbols)
+    sampled = min(1.0, (n_events + sample.n_left_out) / drawn.n_events_total)
+    items = None
+    if sample.items:
+        n_items = items_of(footprint.tables, drawn.codebook_id) or len(sample.items.ids)
+        share = min(1.0, len(sample.items.ids) / n_items)
+        items = write_item_arms(sample.items, folder, sampled=share)
     return replace(
         footprint,
         sample=Sample(
             source=drawn.source,
+            codebook_id=drawn.codebook_id,
             n_users=sample.n_users,
-            n_events=len(sample.symbols),
+            n_events=n_events,
             n_events_total=drawn.n_events_total,
             n_left_out=sample.n_left_out,
             n_sids=n_sids,
             width=sample.symbols.shape[1],
             entropy_bytes=entropy_bytes,
-            timestamps=write_timestamps(sample, folder),
+            timestamps=write_timestamps(sample, folder, sampled=sampled),
             float16_source=vectors is not None and fits_float16(vectors),
         ),
-        events=write_event_arms(sample, folder),
-        items=write_item_arms(sample.items, folder) if sample.items else None,
+        events=write_event_arms(sample, folder, sampled=sampled),
+        items=items,
     )
 
 
-def _summary(
-    footprint: Footprint, inputs: Inputs, drawn: _Drawn | None, report: Path
-) -> RunSummary:
-    sample, events = footprint.sample, footprint.events
-    metrics = {arm.name: events.bytes_per_unit(arm) for arm in events.arms} if events else {}
+def _summary(footprint: Footprint, page: Page, inputs: Inputs, file: Path) -> RunSummary:
+    sample, events, verdict = footprint.sample, footprint.events, page.verdict
+    why = verdict.rule if verdict and verdict.word != "good" else "no rule asks for more"
+    ending = f"; verdict: {verdict.word} ({why})" if verdict else ""
+    sizes = {arm.name: events.bytes_per_unit(arm) for arm in events.arms} if events else {}
     return RunSummary(
-        f"{headline(footprint)}; report in {report}",
-        codebook_id=drawn.codebook_id if drawn else None,
+        f"{footprint_headline(footprint)}; page in {file}{ending}",
+        codebook_id=sample.codebook_id if sample else None,
         inputs={source.name: source.label for source in inputs.given()},
         rows_in=sample.n_events + sample.n_left_out if sample else None,
         rows_out=sample.n_events if sample else None,
         rows_rejected=sample.n_left_out if sample else None,
         size_bytes=sum(table.size_bytes for table in footprint.tables),
-        metrics={"bytes_per_event": metrics},
+        metrics={
+            "verdict": verdict.word if verdict else None,
+            "findings": {each.rule.partition(":")[0]: each.word for each in page.findings},
+            "bytes_per_event": sizes,
+            "entropy_bytes_per_event": sample.entropy_bytes if sample else None,
+        },
     )

@@ -1,219 +1,226 @@
 """The alternatives, really written: Parquet files of the same events and of their items."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from semantic_ids.codebook import bytes_to_sids
+from semantic_ids.codebook import jackknife_half_width
 from semantic_ids.report import Arm, Comparison
-from semantic_ids.spark.footprint_sample import ByteArray, EventSample, Int64Array, Items
+from semantic_ids.spark.footprint_sample import EventSample, Int64Array, Items, groups_of
+from semantic_ids.spark.footprint_ways import (
+    WAYS,
+    Values,
+    Way,
+    is_scalar,
+    ways_of,
+    ways_of_items,
+)
 
 __all__ = [
     "ARM_FILES",
     "SETTINGS",
-    "distribution",
-    "fits_float16",
-    "prefix_ids",
     "write_event_arms",
     "write_item_arms",
     "write_timestamps",
 ]
 
 SETTINGS = (
-    "Parquet, zstd level 3, dictionary encoding where it pays, no statistics, row groups of "
-    "at most 128 MiB of raw values"
+    "Parquet, zstd level 3, with dictionaries or without, whichever is smaller, no statistics, row "
+    "groups of at most 128 MiB of raw values"
 )
 FOLDER = "comparison"
-ARM_FILES = tuple(
-    f"{FOLDER}/{unit}_{name}.parquet"
-    for unit in ("events", "items")
-    for name in ("sids", "ngrams", "item_ids", "float16", "float32", "timestamps")
+ARM_FILES = (
+    *(f"{FOLDER}/{unit}_{name}.parquet" for unit in ("events", "items") for name in WAYS),
+    f"{FOLDER}/events_timestamps.parquet",
 )
 """Every file that some run writes."""
 
 _GROUP_BYTES = 128 * 2**20
-_N_PREFIXES = 3
+_N_GROUPS = 10
 
-Values: TypeAlias = npt.NDArray[Any] | pa.Array
-"""Shape (n, k): packed into binaries, k values each. Otherwise n scalars."""
+Tables = Iterator[pa.Table]
 
 
 @dataclass(frozen=True)
-class _Way:
-    """One way to store units: what it is called, and its columns for a slice of the units."""
+class _Rows:
+    """Events or items to write, by place; events with the bounds of the rows that they make."""
+
+    places: Int64Array
+    offsets: Int64Array | None = None
+
+
+@dataclass(frozen=True)
+class _Units:
+    """A sample of events or items, and what to write of it.
+
+    Parameters
+    ----------
+    name : str
+        events or items, as in the names of files.
+    whole : _Rows
+    without : list of _Rows
+        All but one of some random groups of about as many rows, for each group.
+    halves : list of _Rows
+        Two random halves.
+    sampled : float
+        The share of all events or items that the sample is, in (0, 1].
+    """
 
     name: str
-    title: str
-    detail: str
-    raw_bytes: int
-    columns: Callable[[slice], dict[str, Values]]
+    whole: _Rows
+    without: list[_Rows]
+    halves: list[_Rows]
+    sampled: float
 
 
-def prefix_ids(symbols: ByteArray) -> list[Int64Array]:
-    """Give the ids of the prefixes of 1, 2 and 3 bytes, or of all bytes where there are fewer.
+def write_event_arms(sample: EventSample, folder: Path, *, sampled: float) -> Comparison:
+    """Write one file for each way to store the events; ours first.
 
-    Parameters
-    ----------
-    symbols : ndarray of shape (n, width), uint8
-
-    Returns
-    -------
-    list of 3 ndarrays of shape (n,), int64
+    `sampled` is the share of all events that these are, in (0, 1].
     """
-    lengths = [min(n, symbols.shape[1]) for n in range(1, _N_PREFIXES + 1)]
-    return [bytes_to_sids(np.ascontiguousarray(symbols[:, :n]), n) for n in lengths]
+    units = _events(sample, sampled)
+    arms = tuple(_write(folder, way, units) for way in ways_of(sample))
+    return Comparison("event", len(sample.symbols), arms)
 
 
-def distribution(symbols: ByteArray) -> tuple[int, float]:
-    """Count the distinct SIDs of events, and give the entropy of their distribution.
-
-    Parameters
-    ----------
-    symbols : ndarray of shape (n, width), uint8
-
-    Returns
-    -------
-    int
-    float
-        In bytes per event.
-    """
-    _, counts = np.unique(bytes_to_sids(symbols, symbols.shape[1]), return_counts=True)
-    shares = counts / counts.sum()
-    return len(counts), float(abs(shares @ np.log2(shares))) / 8
-
-
-def fits_float16(vectors: npt.NDArray[np.float32]) -> bool:
-    """Say whether float16 holds all values without loss."""
-    with np.errstate(over="ignore"):
-        return bool((vectors.astype(np.float16) == vectors).all())
-
-
-def write_event_arms(sample: EventSample, folder: Path) -> Comparison:
-    """Write one file for each way to store the events; ours first."""
-    ways = _ways(sample.symbols, sample.symbols, sample.items, sample.places)
-    n_events = len(sample.symbols)
-    arms = [_write(folder, "events", way, _event_tables(sample, way)) for way in ways]
-    return Comparison("event", n_events, tuple(arms))
-
-
-def write_item_arms(items: Items, folder: Path) -> Comparison:
-    """Write one file for each way to store the items; ours first."""
-    sids = bytes_to_sids(items.symbols, items.symbols.shape[1])
-    n_items = len(sids)
-    ways = _ways(items.symbols, sids, items, np.arange(n_items))
-    arms = [_write(folder, "items", way, _item_tables(n_items, way)) for way in ways]
-    return Comparison("item", n_items, tuple(arms))
-
-
-def write_timestamps(sample: EventSample, folder: Path) -> Arm:
+def write_timestamps(sample: EventSample, folder: Path, *, sampled: float) -> Arm:
     """Write the events' times, as the sequences table stores them."""
     times = sample.timestamps.astype("<i8", copy=False)
-    way = _Way(
+    way = Way(
         "timestamps",
         "timestamps",
         "int64 microseconds",
         times.nbytes,
-        lambda s: {"timestamps": times[s, None]},
+        len(times),
+        lambda rows: {"timestamps": times[rows, None]},
     )
-    return _write(folder, "events", way, _event_tables(sample, way))
+    return _write(folder, way, _events(sample, sampled))
 
 
-def _ways(
-    symbols: ByteArray, sids: Values, items: Items | None, places: Int64Array | None
-) -> list[_Way]:
-    n, width = symbols.shape
-    prefixes = prefix_ids(symbols)
-    ways = [
-        _Way("sids", "SIDs", f"{width} bytes", n * width, lambda s: {"sids": sids[s]}),
-        _Way(
-            "ngrams",
-            "three int64 n-gram ids",
-            "SID prefixes of 1, 2 and 3 bytes",
-            n * 8 * _N_PREFIXES,
-            lambda s: {f"prefix_{k}": ids[s] for k, ids in enumerate(prefixes, start=1)},
-        ),
-    ]
-    if items is not None and places is not None:
-        ways.append(_item_id_way(items.ids, places))
-        if items.vectors is not None:
-            ways += [_vector_way(items.vectors, places, kind) for kind in ("float16", "float32")]
-    return ways
+def write_item_arms(items: Items, folder: Path, *, sampled: float) -> Comparison:
+    """Write one file for each way to store the items; ours first.
+
+    `sampled` is the share of all items that these are, in (0, 1].
+    """
+    units = _items(len(items.ids), sampled)
+    arms = tuple(_write(folder, way, units) for way in ways_of_items(items))
+    return Comparison("item", len(items.ids), arms)
 
 
-def _item_id_way(ids: pa.Array, places: Int64Array) -> _Way:
-    is_text = pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type)
-    lengths = pc.binary_length(ids).to_numpy() if is_text else np.full(len(ids), 8)
-    return _Way(
-        "item_ids",
-        "item ids",
-        "string" if is_text else "bigint",
-        int(lengths[places].sum()),
-        lambda s: {"item_id": ids.take(pa.array(places[s]))},
-    )
+def _items(n_items: int, sampled: float) -> _Units:
+    places = np.arange(n_items)
+    n_groups = min(_N_GROUPS, n_items)
+    without = [_Rows(places[places % n_groups != group]) for group in range(n_groups)]
+    halves = [_Rows(places[places % 2 == half]) for half in range(2)]
+    return _Units("items", _Rows(places), without, halves, sampled)
 
 
-def _vector_way(vectors: npt.NDArray[np.float32], places: Int64Array, kind: str) -> _Way:
-    dtype = np.dtype(kind).newbyteorder("<")
-    with np.errstate(over="ignore"):
-        rows = vectors.astype(dtype, copy=False)
-    return _Way(
-        kind,
-        f"{kind} embeddings",
-        f"{rows.shape[1]} values",
-        len(places) * rows.shape[1] * dtype.itemsize,
-        lambda s: {"embedding": rows[places[s]]},
-    )
+def _events(sample: EventSample, sampled: float) -> _Units:
+    parts = sample.parts(_N_GROUPS)
+    without = [_join(parts[:group] + parts[group + 1 :]) for group in range(len(parts))]
+    middle = len(parts) // 2
+    halves = [_join(parts[:middle]), _join(parts[middle:])]
+    return _Units("events", _join(parts), without, halves, sampled)
 
 
-def _event_tables(sample: EventSample, way: _Way) -> Iterator[pa.Table]:
-    """Give a row for each user, a table for each row group."""
-    per_event = way.raw_bytes / len(sample.symbols)
-    for bounds in sample.groups(int(_GROUP_BYTES // per_event)):
-        columns = way.columns(slice(int(bounds[0]), int(bounds[-1])))
-        offsets = bounds - bounds[0]
-        yield pa.table({name: _rows(values, offsets) for name, values in columns.items()})
+def _join(parts: list[Int64Array]) -> _Rows:
+    """Put rows given by their bounds one after another."""
+    places = [np.arange(part[0], part[-1]) for part in parts]
+    lengths = [np.diff(part) for part in parts]
+    nothing = [np.zeros(0, np.int64)]
+    offsets = np.cumsum(np.concatenate([[0], *lengths]), dtype=np.int64)
+    return _Rows(np.concatenate(places or nothing), offsets)
 
 
-def _item_tables(n_items: int, way: _Way) -> Iterator[pa.Table]:
-    step = max(1, int(_GROUP_BYTES // (way.raw_bytes / n_items)))
-    for start in range(0, n_items, step):
-        columns = way.columns(slice(start, min(start + step, n_items)))
-        yield pa.table({name: _cells(values) for name, values in columns.items()})
+def _tables(way: Way, rows: _Rows) -> Tables:
+    """Give a table for each row group: a row for each user, or for each item."""
+    most = max(1, int(_GROUP_BYTES // way.bytes_per_unit))
+    offsets = np.arange(len(rows.places) + 1) if rows.offsets is None else rows.offsets
+    for group in groups_of(offsets, most):
+        columns = way.columns(rows.places[group[0] : group[-1]])
+        bounds = group - group[0]
+        is_flat = rows.offsets is None
+        yield pa.table(
+            {
+                name: pa.array(values)
+                if is_flat and is_scalar(values)
+                else _cells(values, bounds, way)
+                for name, values in columns.items()
+            }
+        )
 
 
-def _rows(values: Values, offsets: Int64Array) -> pa.Array:
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        return _blobs(values, offsets)
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
-
-
-def _cells(values: Values) -> pa.Array:
-    if isinstance(values, np.ndarray) and values.ndim == 2:
-        return _blobs(values, np.arange(len(values) + 1))
-    return pa.array(values)
-
-
-def _blobs(values: npt.NDArray[Any], offsets: Int64Array) -> pa.Array:
+def _cells(values: Values, offsets: Int64Array, way: Way) -> pa.Array:
+    """Pack the units between offsets into one cell each: a list, or a blob of rows of values."""
+    if is_scalar(values):
+        return _lists(values, offsets)
+    if way.is_list:
+        return _lists(np.ascontiguousarray(values).ravel(), offsets * values.shape[1])
     row_bytes = values.dtype.itemsize * values.shape[1]
     ends = pa.py_buffer((offsets * row_bytes).astype(np.int32))
     data = pa.py_buffer(np.ascontiguousarray(values))
     return pa.BinaryArray.from_buffers(pa.binary(), len(offsets) - 1, [None, ends, data])
 
 
-def _write(folder: Path, prefix: str, way: _Way, tables: Iterator[pa.Table]) -> Arm:
-    file = f"{FOLDER}/{prefix}_{way.name}.parquet"
+def _lists(values: Values, offsets: Int64Array) -> pa.Array:
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+
+
+def _write(folder: Path, way: Way, units: _Units) -> Arm:
+    """Write the whole to its file and, where it is a sample, less of it to memory."""
+    file = f"{FOLDER}/{units.name}_{way.name}.parquet"
     path = folder / file
     path.parent.mkdir(exist_ok=True)
+    has_dictionary = _write_smaller(way, units.whole, path)
+    half_width: float | None = 0.0
+    of_half = None
+    if units.sampled < 1:
+        sizes = [
+            _bytes_per_unit(way, rows, has_dictionary) for rows in units.without if len(rows.places)
+        ]
+        half_width = jackknife_half_width(sizes, sampled=units.sampled)
+        if half_width is not None:
+            of_half = sum(_bytes_per_unit(way, rows, has_dictionary) for rows in units.halves) / 2
+    return Arm(
+        name=way.name,
+        title=way.title,
+        detail=way.detail,
+        file=file,
+        size_bytes=path.stat().st_size,
+        raw_bytes=way.raw_bytes,
+        half_width=half_width,
+        of_half=of_half,
+        lost=way.lost,
+    )
+
+
+def _write_smaller(way: Way, rows: _Rows, path: Path) -> bool:
+    """Write with dictionaries and without, keep the smaller file, and say whether it has them."""
+    without = path.with_suffix(".plain")
+    _write_parquet(_tables(way, rows), path, has_dictionary=True)
+    _write_parquet(_tables(way, rows), without, has_dictionary=False)
+    if without.stat().st_size >= path.stat().st_size:
+        without.unlink()
+        return True
+    without.replace(path)
+    return False
+
+
+def _bytes_per_unit(way: Way, rows: _Rows, has_dictionary: bool) -> float:
+    sink = pa.BufferOutputStream()
+    _write_parquet(_tables(way, rows), sink, has_dictionary=has_dictionary)
+    return float(sink.getvalue().size) / len(rows.places)
+
+
+def _write_parquet(tables: Tables, sink: Path | pa.NativeFile, *, has_dictionary: bool) -> None:
     first = next(tables)
     options = {"compression": "zstd", "compression_level": 3, "write_statistics": False}
-    with pq.ParquetWriter(path, first.schema, store_schema=False, **options) as writer:
+    with pq.ParquetWriter(
+        sink, first.schema, store_schema=False, use_dictionary=has_dictionary, **options
+    ) as writer:
         for table in (first, *tables):
             writer.write_table(table, row_group_size=max(1, len(table)))
-    return Arm(way.name, way.title, way.detail, file, path.stat().st_size, way.raw_bytes)

@@ -1,7 +1,8 @@
 """The tables of a footprint audit: opened, their columns checked, their rows counted."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+import numpy as np
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
@@ -15,21 +16,36 @@ from pyspark.sql.types import (
 
 from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.errors import TableError
+from semantic_ids.report import NeRun
+from semantic_ids.spark.footprint_runs import read_ne_run
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source, open_source
-from semantic_ids.spark.vectors import require_embedding
+from semantic_ids.spark.vectors import lengths_of, require_embedding
 
-__all__ = ["Inputs", "SequenceTotals", "count_rows", "count_sequences", "open_inputs", "sid_layout"]
+__all__ = [
+    "Inputs",
+    "SequenceTotals",
+    "count_rows",
+    "count_sequences",
+    "dim_of",
+    "of_codebook",
+    "open_inputs",
+    "sid_layout",
+    "width_of_items",
+]
+
+_ROWS_FOR_DIM = 100
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The tables given, each fixed at one version."""
+    """The tables given, each fixed at one version, and what evaluate_ne said in `runs`."""
 
     sequences: Source | None = None
     item_sids: Source | None = None
     embeddings: Source | None = None
     events: Source | None = None
+    ne: NeRun | None = None
 
     def given(self) -> list[Source]:
         """List those given."""
@@ -39,12 +55,25 @@ class Inputs:
 
 @dataclass(frozen=True)
 class SequenceTotals:
-    """What all segments of a sequences table hold, their codebook, and the bytes of a SID."""
+    """What the segments of a sequences table hold.
+
+    Parameters
+    ----------
+    n_segments, n_events : int
+        Of all codebooks.
+    codebook_id : str or None
+        The codebook of most events.
+    n_events_of_codebook, width : int
+        Its events, and the bytes of its SIDs.
+    n_codebooks : int
+    """
 
     n_segments: int
     n_events: int
-    codebook_id: str
+    codebook_id: str | None
+    n_events_of_codebook: int
     width: int
+    n_codebooks: int
 
 
 def open_inputs(spark: SparkSession, config: AuditFootprint) -> Inputs:
@@ -57,7 +86,10 @@ def open_inputs(spark: SparkSession, config: AuditFootprint) -> Inputs:
     """
     names = ("sequences", "item_sids", "embeddings", "events")
     tables = {name: getattr(config, name) for name in names}
-    inputs = Inputs(**{n: open_source(spark, n, table) for n, table in tables.items() if table})
+    inputs = Inputs(
+        **{n: open_source(spark, n, table) for n, table in tables.items() if table},
+        ne=read_ne_run(spark, config.runs),
+    )
     if inputs.sequences:
         _check_sequences(inputs.sequences)
     if inputs.item_sids:
@@ -98,24 +130,35 @@ def count_rows(source: Source) -> int:
 
 
 def count_sequences(sequences: Source) -> SequenceTotals:
-    """Count segments and events, without reading a blob.
+    """Count segments and events by codebook, without reading a blob.
 
     Raises
     ------
     TableError
-        If there is no event, or the segments are of several codebooks.
+        If there is no event.
     """
-    first, last = F.min("codebook_id"), F.max("codebook_id")
-    found = sequences.rows.agg(F.count(F.lit(1)), F.sum("n_events"), first, last).collect()[0]
-    n_segments, n_events, codebook_id, another = found
+    counted = sequences.rows.groupBy("codebook_id").agg(
+        F.count(F.lit(1)).alias("n_segments"), F.sum("n_events").alias("n_events")
+    )
+    found = counted.orderBy(F.desc("n_events"), "codebook_id").collect()
+    n_events = sum(row["n_events"] or 0 for row in found)
     if not n_events:
         raise TableError(f"sequences: {sequences.location} is empty")
-    if codebook_id != another:
-        raise TableError(
-            f"sequences: {sequences.location} must hold SIDs of one codebook, "
-            f"got {codebook_id} and {another}"
-        )
-    return SequenceTotals(n_segments, n_events, codebook_id, _width_of(sequences))
+    most = found[0]
+    return SequenceTotals(
+        n_segments=sum(row["n_segments"] for row in found),
+        n_events=n_events,
+        codebook_id=most["codebook_id"],
+        n_events_of_codebook=most["n_events"],
+        width=_width_of(of_codebook(sequences, most["codebook_id"])),
+        n_codebooks=len(found),
+    )
+
+
+def of_codebook(source: Source, codebook_id: str | None) -> Source:
+    """Keep the rows of one codebook."""
+    is_its = F.col("codebook_id").eqNullSafe(F.lit(codebook_id))
+    return replace(source, rows=source.rows.where(is_its))
 
 
 def _width_of(sequences: Source) -> int:
@@ -129,6 +172,24 @@ def _width_of(sequences: Source) -> int:
     return int(width)
 
 
+def width_of_items(item_sids: Source) -> int | None:
+    """Tell the bytes that the largest SID needs; None where all are null."""
+    largest = item_sids.rows.agg(F.max("sid")).collect()[0][0]
+    return None if largest is None else _bytes_for(largest)
+
+
+def _bytes_for(sid: int) -> int:
+    return max(1, -(-int(sid).bit_length() // 8))
+
+
+def dim_of(embeddings: Source, collection: str, *, binary_dtype: str) -> int | None:
+    """Tell the commonest length of the first embeddings; None where there is none."""
+    found = embeddings.rows.select(embeddings.column(collection).alias("x"))
+    rows = found.where(F.col("x").isNotNull()).limit(_ROWS_FOR_DIM).toArrow().combine_chunks()
+    lengths = lengths_of(rows.column("x").combine_chunks(), binary_dtype)
+    return int(np.bincount(lengths[lengths > 0]).argmax()) if (lengths > 0).any() else None
+
+
 def sid_layout(item_sids: Source, totals: SequenceTotals | None) -> tuple[str, int]:
     """Tell the codebook of the SIDs to compare, and the bytes of a SID.
 
@@ -140,9 +201,7 @@ def sid_layout(item_sids: Source, totals: SequenceTotals | None) -> tuple[str, i
     TableError
         If the table holds no SID of the codebook, or SIDs of several and none is given.
     """
-    rows = item_sids.rows
-    if totals:
-        rows = rows.where(F.col("codebook_id") == totals.codebook_id)
+    rows = (of_codebook(item_sids, totals.codebook_id) if totals else item_sids).rows
     first, last = F.min("codebook_id"), F.max("codebook_id")
     found, another, largest = rows.agg(first, last, F.max("sid")).collect()[0]
     if found is None:
@@ -153,4 +212,4 @@ def sid_layout(item_sids: Source, totals: SequenceTotals | None) -> tuple[str, i
             f"item_sids: {item_sids.location} holds SIDs of codebooks {found} and {another}; "
             "give sequences too, to say which of them to compare"
         )
-    return found, totals.width if totals else max(1, -(-int(largest).bit_length() // 8))
+    return found, totals.width if totals else _bytes_for(largest)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,15 @@ import pyarrow.compute as pc
 from semantic_ids.codebook import sids_to_bytes
 from semantic_ids.errors import TableError
 
-__all__ = ["EventSample", "Items", "Segment", "Vectors", "from_events", "from_segments"]
+__all__ = [
+    "EventSample",
+    "Items",
+    "Segment",
+    "Vectors",
+    "from_events",
+    "from_segments",
+    "groups_of",
+]
 
 MAX_ROW_EVENTS = 65_536
 """A longer history becomes several rows, as in the sequences table."""
@@ -73,14 +82,24 @@ class EventSample:
     items: Items | None = None
     places: Int64Array | None = None
 
-    def groups(self, max_events: int) -> Iterator[Int64Array]:
-        """Cut the rows into runs of at most max_events events, or of one row; give their bounds."""
-        first = 0
-        while first < len(self.bounds) - 1:
-            end = np.searchsorted(self.bounds, self.bounds[first] + max_events, side="right")
-            last = max(first + 1, int(end) - 1)
-            yield self.bounds[first : last + 1]
-            first = last
+    def parts(self, n_parts: int) -> list[Int64Array]:
+        """Cut the rows into parts of about as many; give their bounds.
+
+        Users stand in the order of a hash, so the parts are random.
+        """
+        n_rows = len(self.bounds) - 1
+        cuts = np.linspace(0, n_rows, min(n_parts, n_rows) + 1).astype(np.int64)
+        return [self.bounds[a : b + 1] for a, b in pairwise(cuts)]
+
+
+def groups_of(bounds: Int64Array, max_events: int) -> Iterator[Int64Array]:
+    """Cut rows into runs of at most max_events events, or of one row; give their bounds."""
+    first = 0
+    while first < len(bounds) - 1:
+        end = np.searchsorted(bounds, bounds[first] + max_events, side="right")
+        last = max(first + 1, int(end) - 1)
+        yield bounds[first : last + 1]
+        first = last
 
 
 def from_events(events: pa.Table, width: int, vectors: Vectors | None) -> EventSample:

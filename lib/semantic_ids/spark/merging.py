@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from semantic_ids.errors import InputError
 from semantic_ids.spark.segments import blobs_of, cut_at
 
-__all__ = ["MergeRules", "merge_segments"]
+__all__ = ["MergeRules", "merge_segments", "unpack_segments"]
 
 _KEYS = ("codebook_id", "user_id")
 _BATCH_BYTES = 1 << 28  # of one blob column; a binary column of Arrow ends at 2 GiB
@@ -106,7 +106,7 @@ def _changes(segments: pa.RecordBatch | pa.Table, keys: Sequence[str]) -> npt.ND
 def _merge(batches: Sequence[pa.RecordBatch], rules: MergeRules) -> Iterator[pa.RecordBatch]:
     segments = pa.Table.from_batches(batches)
     n_events = segments.column("n_events").to_numpy().astype(np.int64)
-    columns = _unpack(segments, n_events, rules.event_dtypes)
+    columns = unpack_segments(segments, n_events, rules.event_dtypes)
     user_rows = np.flatnonzero(_changes(segments, _KEYS))
     before = np.append(0, n_events.cumsum())
     bounds = np.append(before[user_rows], before[-1])
@@ -128,10 +128,16 @@ def _merge(batches: Sequence[pa.RecordBatch], rules: MergeRules) -> Iterator[pa.
     yield from _pack(keys, np.append(starts, ends[-1]), n_dropped=n_dropped, columns=columns)
 
 
-def _unpack(
+def unpack_segments(
     segments: pa.Table, n_events: npt.NDArray[np.int64], event_dtypes: Mapping[str, str]
 ) -> dict[str, npt.NDArray[Any]]:
-    """View the blobs as one array a column, an event a row; the SIDs as raw bytes."""
+    """View the blobs as one array a column, an event a row; the SIDs as raw bytes.
+
+    Raises
+    ------
+    InputError
+        If a blob does not have the bytes of its events.
+    """
     width = _bytes_of(segments, "sids") // max(1, int(n_events.sum()))
     dtypes = {"sids": f"V{width}", "timestamps": "<i8", **event_dtypes}
     unpacked = {}

@@ -11,9 +11,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, NumericType, StringType
 
-from semantic_ids.audit_configs import EvaluateNe
 from semantic_ids.codebook import Codebook
 from semantic_ids.errors import TableError
+from semantic_ids.ne_config import EvaluateNe
 from semantic_ids.spark.codebooks import open_codebook
 from semantic_ids.spark.events import select_events, sids_of_codebook
 from semantic_ids.spark.footprint_draw import read_vectors

@@ -2,12 +2,11 @@
 
 import datetime
 import logging
-from itertools import groupby
 from pathlib import Path
 
 from semantic_ids.audit_configs import AuditQuality
-from semantic_ids.codebook import Codebook
 from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
+from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
 from semantic_ids.spark.quality_inputs import QualityInputs
@@ -47,7 +46,7 @@ def audit_quality(config: AuditQuality, inputs: QualityInputs, run_id: str) -> R
     quality = measure(config, inputs.filed, counts, drawn, new=new, shown=shown)
     page = quality_page(quality)
     files = write_page(Path(config.report.folder), page, config.report.formats)
-    return _summary(quality, page, inputs, files[0])
+    return hold_to(config.require, _summary(quality, page, inputs, files[0]), page, files[0])
 
 
 def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
@@ -55,7 +54,7 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
     return Shown(
         codebook_id=codebook.codebook_id,
         name=inputs.filed.name,
-        stages=_stages(codebook),
+        stages=inputs.stages_in_words(),
         collection=inputs.collection,
         tables=tuple((source.name, source.label) for source in inputs.given()),
         run_id=run_id,
@@ -64,13 +63,6 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
         n_valid=int(drawn.in_sample.sum()),
         n_missing=drawn.n_missing,
     )
-
-
-def _stages(codebook: Codebook) -> str:
-    """Write stages as a configuration does, those that repeat once: `5 x centroids: 256`."""
-    stages = [str(stage.to_dict()).strip("{}").replace("'", "") for stage in codebook.spec.stages]
-    runs = ((stage, len(list(same))) for stage, same in groupby(stages))
-    return ", ".join(f"{n} x {stage}" if n > 1 else stage for stage, n in runs)
 
 
 def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) -> RunSummary:

@@ -7,13 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from semantic_ids.codebook import SidCounts
 from semantic_ids.errors import TableError
-from semantic_ids.spark.quality_inputs import QualityInputs, is_numeric
-from semantic_ids.spark.sources import Source
+from semantic_ids.spark.drawing import hash_bound, look_up_readable
+from semantic_ids.spark.quality_inputs import QualityInputs
 from semantic_ids.spark.vectors import ParsedVectors, parse_vectors
 
 __all__ = ["MEMBERS", "Drawn", "draw_items"]
@@ -22,7 +21,6 @@ MEMBERS = 100
 """Items of one SID that are looked at, at most."""
 
 _SEED = 20_221  # bucketing and other samples hash item_id too: another seed gives other items
-_LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 _VECTOR, _LABEL, _CATEGORY = "vector", "label", "category_{}"  # our names of the user's columns
 
 
@@ -88,8 +86,8 @@ def draw_items(
     of_embeddings = {_VECTOR: inputs.collection}
     if inputs.labels is inputs.embeddings:
         of_embeddings, wanted = of_embeddings | wanted, {}
-    found = _look_up(inputs.embeddings, items["item_id"], of_embeddings)
-    beside = _look_up(inputs.labels, items["item_id"], wanted) if wanted else found
+    found = look_up_readable(inputs.embeddings, items["item_id"], of_embeddings)
+    beside = look_up_readable(inputs.labels, items["item_id"], wanted) if wanted else found
     parsed = _parse(inputs, found, items["item_id"], n_sample, binary_dtype)
     is_known = found["is_known"].to_numpy()
     return Drawn(
@@ -112,9 +110,9 @@ def _draw(inputs: QualityInputs, counts: SidCounts, size: int) -> tuple[pa.Table
     rows = inputs.sids().withColumn("place", place)
     groups = dict(counts.largest + counts.drawn)
     schema = "sid bigint, bound bigint"
-    shared = [(sid, _bound(2 * MEMBERS, n_items)) for sid, n_items in groups.items()]
+    shared = [(sid, hash_bound(2 * MEMBERS, n_items)) for sid, n_items in groups.items()]
     bounds = F.broadcast(inputs.item_sids.rows.sparkSession.createDataFrame(shared, schema))
-    cut = _bound(size + 8 * int(size**0.5) + 8, counts.n_items)
+    cut = hash_bound(size + 8 * int(size**0.5) + 8, counts.n_items)
     near = (F.col("place") <= cut) | (F.col("place") <= F.col("bound"))
     drawn = rows.join(bounds, "sid", "left").where(near).select("item_id", "sid", "place")
     table = drawn.toArrow().sort_by([("place", "ascending"), ("item_id", "ascending")])
@@ -122,45 +120,6 @@ def _draw(inputs: QualityInputs, counts: SidCounts, size: int) -> tuple[pa.Table
     rest = table.slice(n_sample)
     of_groups = rest.filter(pc.is_in(rest["sid"], pa.array(list(groups), pa.int64())))
     return pa.concat_tables([table.slice(0, n_sample), of_groups]), n_sample
-
-
-def _bound(n_wanted: int, n_all: int) -> int:
-    """Give the hash below which about so many of all lie; the highest where all are wanted."""
-    if n_wanted >= n_all:
-        return _HIGHEST
-    return _LOWEST + 2**64 * n_wanted // n_all
-
-
-def _look_up(source: Source, item_ids: pa.ChunkedArray, columns: dict[str, str]) -> pa.Table:
-    """Read columns of some items under our names, a row for each item in order.
-
-    Returns
-    -------
-    Table
-        The columns, null where the source lacks the item, and is_known. Of several rows of an item
-        the one whose columns have the lowest hash is taken.
-    """
-    spark = source.rows.sparkSession
-    item_id = "bigint" if pa.types.is_integer(item_ids.type) else "string"
-    ids = pa.table({"item_id": item_ids.unique()})
-    wanted = F.broadcast(spark.createDataFrame(ids, f"item_id {item_id}"))
-    named = source.rows.select(
-        F.col("item_id").cast(item_id),
-        *(_column(source, theirs).alias(ours) for ours, theirs in columns.items()),
-    )
-    rows = named.join(wanted, "item_id", "left_semi").withColumn("tie", F.xxhash64(*columns))
-    found = rows.toArrow().sort_by([("item_id", "ascending"), ("tie", "ascending")])
-    places = pc.index_in(item_ids, found["item_id"].combine_chunks())
-    taken = found.select(list(columns)).take(places)
-    return taken.append_column("is_known", pc.is_valid(places))
-
-
-def _column(source: Source, name: str) -> Column:
-    """Select a column in a type that Arrow and people can read."""
-    kind = source.type_of(name).typeName()
-    if kind in ("array", "binary"):
-        return source.column(name)
-    return source.column(name).cast("double" if is_numeric(source, name) else "string")
 
 
 def _parse(

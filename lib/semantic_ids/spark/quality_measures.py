@@ -40,7 +40,7 @@ from semantic_ids.spark.codebooks import FiledCodebook
 from semantic_ids.spark.quality_draw import MEMBERS, Drawn
 from semantic_ids.spark.quality_new import NewItems
 
-__all__ = ["measure"]
+__all__ = ["classes_of", "measure"]
 
 _N_TITLES = 5
 _FEW_NEW = 30  # of fewer new items no distribution of symbols is told
@@ -126,7 +126,7 @@ def _shared(
 def _purities(names: Sequence[str], drawn: Drawn, width: int) -> list[CategoryPurity]:
     found = []
     for name, column in zip(names, drawn.categories, strict=True):
-        values, in_tenths = _classes(column.slice(0, drawn.n_sample))
+        values, in_tenths = classes_of(column.slice(0, drawn.n_sample))
         known = values.is_valid().to_numpy(zero_copy_only=False)
         classes = values.drop_null().dictionary_encode().indices.to_numpy()
         if len(classes):
@@ -136,7 +136,7 @@ def _purities(names: Sequence[str], drawn: Drawn, width: int) -> list[CategoryPu
     return found
 
 
-def _classes(column: pa.Array) -> tuple[pa.Array, bool]:
+def classes_of(column: pa.Array) -> tuple[pa.Array, bool]:
     """Give categories, null where there is none, and whether numbers were put in tenths."""
     if not pa.types.is_floating(column.type):
         return column, False

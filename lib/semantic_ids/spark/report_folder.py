@@ -9,12 +9,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
-from semantic_ids.audit_configs import ReportSection
+from semantic_ids.audit_configs import FolderSection, ReportSection
 from semantic_ids.errors import ConfigError
 from semantic_ids.report import Format, Page, file_name, render
 
 __all__ = [
     "page_files",
+    "require_browse",
     "require_report",
     "require_writable",
     "stage_page",
@@ -35,12 +36,29 @@ def require_report(report: ReportSection) -> None:
         If the folder cannot be written, or HTML is asked for and the extra `report` is missing.
     """
     require_writable(Path(report.folder))
-    missing = [name for name in ("jinja2", "matplotlib") if find_spec(name) is None]
+    missing = _missing("jinja2", "matplotlib")
     if missing and "html" in report.formats:
         raise ConfigError(
-            f"report.formats: html needs {' and '.join(missing)}: install semantic-ids[report], or "
-            "leave html out"
+            f"report.formats: html needs {missing}: install semantic-ids[report], or leave html out"
         )
+
+
+def require_browse(report: FolderSection) -> None:
+    """Refuse, before any work, a browse page that could not be written.
+
+    Raises
+    ------
+    ConfigError
+        If the folder cannot be written, or the extra `report` is missing.
+    """
+    require_writable(Path(report.folder))
+    missing = _missing("jinja2")
+    if missing:
+        raise ConfigError(f"report: the page needs {missing}: install semantic-ids[report]")
+
+
+def _missing(*packages: str) -> str:
+    return " and ".join(name for name in packages if find_spec(name) is None)
 
 
 def require_writable(folder: Path) -> None:

@@ -41,9 +41,10 @@ class SIDEmbedding(SIDTables):
 
     Notes
     -----
-    Takes ``width * 256 * embedding_dim`` floats. ``state_dict`` holds the codebook_id alone, as the
-    tables come from the codebook: 16 bytes, and loading them into the module of another codebook
-    raises ArtefactError.
+    Takes ``width * 256 * embedding_dim`` floats, and fewer than as many again for the factors of
+    the tables, which make products with candidates cheap. ``state_dict`` holds the codebook_id
+    alone, as the tables come from the codebook: 16 bytes, and loading them into the module of
+    another codebook raises ArtefactError.
 
     Examples
     --------
@@ -64,12 +65,14 @@ class SIDEmbedding(SIDTables):
         if output == "decoded":
             columns = _columns_of(codebook, collection)
             tables = torch.from_numpy(np.ascontiguousarray(decode_tables(codebook)[..., columns]))
-            bias = torch.tensor(codebook.mean[columns])
+            bias, factors = torch.tensor(codebook.mean[columns]), _factors(codebook, columns)
         else:
-            tables, bias = torch.from_numpy(digit_tables(codebook)).to(torch.float32), None
+            tables = torch.from_numpy(digit_tables(codebook)).to(torch.float32)
+            bias, factors = None, None
         super().__init__(
             F.pad(tables.flatten(0, 1), (0, 0, 0, 1)),
             bias=bias,
+            factors=factors,
             gram=_gram(tables) if norms else None,
             codebook_id=codebook.codebook_id,
             knows_null=not bool(tables[:, VALUES - 1].any()),
@@ -116,6 +119,17 @@ def _columns_of(codebook: Codebook, collection: str | None) -> slice:
     names = list(codebook.collections)
     start = sum(codebook.collections[name] for name in names[: names.index(collection)])
     return slice(start, start + codebook.collections[collection])
+
+
+def _factors(codebook: Codebook, columns: slice) -> tuple[Tensor, Tensor]:
+    """Return the design D of all bytes, and the basis V in its units."""
+    n_rows = len(codebook.basis)
+    design = torch.zeros(codebook.width * VALUES + 1, n_rows)
+    for j, byte in enumerate(codebook.layout):
+        start = j * VALUES
+        design[start : start + byte.n_values, byte.rows] = torch.from_numpy(byte.design).float()
+    basis = np.ldexp(codebook.basis[:, columns].astype(np.float32), codebook.basis_exponent)
+    return design, torch.from_numpy(basis)
 
 
 def _gram(tables: Tensor) -> Tensor:

@@ -35,9 +35,14 @@ class FoldedEmbedding(SIDTables):
             bias += weight @ embedding.bias.to(weight)
         if linear.bias is not None:
             bias += linear.bias.detach()
+        factors = None
+        if embedding.design is not None and embedding.basis is not None:
+            basis = embedding.basis.to(weight) @ weight.T
+            factors = embedding.design.to(linear.weight), basis.to(linear.weight)
         super().__init__(
             (embedding.table.to(weight) @ weight.T).to(linear.weight),
             bias=bias.to(linear.weight),
+            factors=factors,
             gram=None,
             codebook_id=embedding.codebook_id,
             knows_null=embedding.knows_null,

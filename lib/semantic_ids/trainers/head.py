@@ -29,9 +29,11 @@ class SIDHead(nn.Sequential):
     """
 
     def __init__(self, in_features: int, out_features: int, hidden: Sequence[int] = ()) -> None:
+        check_integer("in_features", in_features, least=1)
+        check_integer("out_features", out_features, least=1)
+        for width in hidden:
+            check_integer("hidden", width, least=1)
         sizes = [in_features, *hidden, out_features]
-        for size in sizes:
-            check_integer("sizes of a head", size, least=1)
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(sizes):
             layers += [nn.Linear(n_in, n_out), nn.ReLU()]

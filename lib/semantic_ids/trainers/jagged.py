@@ -11,11 +11,12 @@ def check_offsets(offsets: Tensor, total: int, *, n: int | None = None) -> None:
 
     Under ``torch.compile`` and export the offsets' values are not looked at.
     """
-    rows = "n" if n is None else str(n)
-    said = f"offsets must be int64 of shape ({rows} + 1,)"
-    is_shape = offsets.dtype == torch.int64 and offsets.ndim == 1 and len(offsets) > 0
-    if not is_shape or (n is not None and len(offsets) != n + 1):
-        raise ShapeError(f"{said}, got {offsets.dtype} of shape {tuple(offsets.shape)}")
+    is_shape = offsets.dtype == torch.int64 and offsets.ndim == 1 and offsets.shape[0] > 0
+    if not is_shape or (n is not None and offsets.shape[0] != n + 1):
+        raise ShapeError(
+            f"offsets must be int64 of shape ({'n' if n is None else n} + 1,), "
+            f"got {offsets.dtype} of shape {tuple(offsets.shape)}"
+        )
     if torch.compiler.is_compiling():
         return
     first, last = offsets[0].item(), offsets[-1].item()
@@ -28,8 +29,9 @@ def check_offsets(offsets: Tensor, total: int, *, n: int | None = None) -> None:
 
 def row_of_values(offsets: Tensor, total: int) -> Tensor:
     """Return the row of each value, int64 of shape (total,)."""
-    rows = torch.arange(len(offsets) - 1, device=offsets.device)
-    return rows.repeat_interleave(offsets.diff(), output_size=total)
+    starts = offsets[1:]
+    n_starts = offsets.new_zeros(total + 1).scatter_add(0, starts, torch.ones_like(starts))
+    return n_starts[:total].cumsum(0)
 
 
 def to_padded(values: Tensor, offsets: Tensor) -> tuple[Tensor, Tensor]:

@@ -58,41 +58,49 @@ def sid_scores(
     if metric not in get_args(Metric):
         raise InputError(f"metric must be one of {', '.join(get_args(Metric))}, got {metric!r}")
     rows = embedding.rows(sids)
-    queries, is_one = _queries(embedding, query)
-    n_rows = len(queries)
-    _check_histories(rows, n_rows, offsets)
+    queries, has_one_each = _queries(embedding, query)
+    _check_histories(rows, queries.shape[0], offsets)
     if norms is not None and (metric != "cosine" or norms.shape != rows.shape[:-1]):
         raise ShapeError(
             f"norms must be for cosines and of shape {tuple(rows.shape[:-1])}, "
-            f"got {tuple(norms.shape)} for {metric!r}"
+            f"got {tuple(norms.shape)} for {metric}"
         )
-    if metric == "negative_squared_distance" and embedding.bias is not None:
-        queries = queries - embedding.bias
-    if offsets is None:
-        row_of_event = torch.arange(n_rows, device=rows.device).unsqueeze(1)
-    else:
-        row_of_event = row_of_values(offsets, len(rows))
-    # Laid out (B, rows of the table, C), a look-up reads C neighbouring numbers.
-    dots_with_rows = (embedding.table @ queries.mT).flatten(0, 1)
-    lookups = rows + (row_of_event * len(embedding.table)).unsqueeze(-1)
-    sums = sum_rows(dots_with_rows, lookups)
-
-    def of_events(of_rows: Tensor) -> Tensor:
-        """Bring (B, C) to the events: (B, 1, C), or (total, C)."""
-        return of_rows.unsqueeze(1) if offsets is None else of_rows[row_of_event]
-
+    row_of_event = (
+        torch.arange(queries.shape[0], device=rows.device).unsqueeze(1)
+        if offsets is None
+        else row_of_values(offsets, rows.shape[0])
+    )
     if metric == "negative_squared_distance":
+        # Around the bias: far from the origin the rounding of |x|^2 would hide a distance.
+        centred = queries if embedding.bias is None else queries - embedding.bias
         squares = embedding.squared_sums(rows).unsqueeze(-1)
-        scores = -(of_events(queries.square().sum(-1)) - 2 * sums + squares).clamp_min(0)
+        squares = squares + centred.square().sum(dim=-1)[row_of_event]
+        products = _sums_of_products(embedding, centred, rows, row_of_event)
+        scores = (2 * products - squares).clamp_max(0)
     else:
-        scores = sums
+        scores = _sums_of_products(embedding, queries, rows, row_of_event)
         if embedding.bias is not None:
-            scores = scores + of_events(queries @ embedding.bias)
-        if metric == "cosine":
-            found = embedding.norms(sids) if norms is None else norms
-            scores = _over(scores, found.unsqueeze(-1) * of_events(queries.norm(dim=-1)))
+            scores = scores + (queries @ embedding.bias)[row_of_event]
+    if metric == "cosine":
+        of_events = embedding.norms(sids) if norms is None else norms
+        of_both = of_events.unsqueeze(-1) * queries.norm(dim=-1)[row_of_event]
+        is_defined = of_both > 0
+        cosines = scores / torch.where(is_defined, of_both, 1.0)
+        scores = torch.where(is_defined, cosines.clamp(-1, 1), 0.0)
     scores = scores.movedim(-1, -2)
-    return scores.squeeze(-2) if is_one else scores
+    return scores.squeeze(-2) if has_one_each else scores
+
+
+def _sums_of_products(
+    embedding: SIDTables, queries: Tensor, rows: Tensor, row_of_event: Tensor
+) -> Tensor:
+    """Return ``<query, sum of rows>``, shape (B, n, C) or (total, C).
+
+    Products are laid out (B * rows of the table, C), so that a look-up reads C neighbours.
+    """
+    products = embedding.products(queries).mT.flatten().view(-1, queries.shape[1])
+    first_rows = (row_of_event * embedding.table.shape[0]).to(rows.dtype)
+    return sum_rows(products, rows + first_rows.unsqueeze(-1))
 
 
 def _queries(embedding: SIDTables, query: Tensor) -> tuple[Tensor, bool]:
@@ -104,8 +112,8 @@ def _queries(embedding: SIDTables, query: Tensor) -> tuple[Tensor, bool]:
             f"query must be SIDs, or {dtype} of shape (B, {dim}) or (B, C, {dim}), "
             f"got {query.dtype} of shape {tuple(query.shape)}"
         )
-    is_one = vectors.ndim == 2
-    return vectors.unsqueeze(1) if is_one else vectors, is_one
+    has_one_each = vectors.ndim == 2
+    return vectors.unsqueeze(1) if has_one_each else vectors, has_one_each
 
 
 def _check_histories(rows: Tensor, n: int, offsets: Tensor | None) -> None:
@@ -116,8 +124,3 @@ def _check_histories(rows: Tensor, n: int, offsets: Tensor | None) -> None:
         raise ShapeError(f"sids must be of shape (total,) where offsets are given, got {shape}")
     if offsets is not None:
         check_offsets(offsets, shape[0], n=n)
-
-
-def _over(products: Tensor, norms: Tensor) -> Tensor:
-    cosines = (products / norms).clamp(-1, 1)
-    return torch.where(norms > 0, cosines, 0.0)

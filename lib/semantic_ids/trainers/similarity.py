@@ -121,10 +121,10 @@ class SimilarityFeatures(nn.Module):
         at_least_one = n_events.clamp_min(1)
         lowest = scores.masked_fill(~mask, -math.inf)
         best = lowest.topk(self.top_k, dim=-1).values
-        is_event = best > -math.inf
+        is_event = best != -math.inf
         best = best.masked_fill(~is_event, 0.0)
         top = best[..., :1]
-        age = (mask.flip(-1).cumsum(-1).flip(-1) - 1).clamp_min(0)
+        age = (events.flip(-1).cumsum(-1).flip(-1) - 1).masked_fill(~mask, math.inf)
 
         def mean(weights: Tensor) -> Tensor:
             total = weights.sum(-1, keepdim=True)
@@ -137,18 +137,18 @@ class SimilarityFeatures(nn.Module):
             scores.sum(-1, keepdim=True) / at_least_one,
             *(mean(((lowest - top) / temperature).exp()) for temperature in self.temperatures),
             *(
-                ((scores > threshold) & mask).sum(-1, keepdim=True) / at_least_one
+                (lowest > threshold).to(scores.dtype).sum(-1, keepdim=True) / at_least_one
                 for threshold in self.thresholds
             ),
-            *(mean((age / -scale).exp() * events) for scale in self.recency_scales),
-            *((scores * ((age == i) & mask)).sum(-1, keepdim=True) for i in range(self.n_newest)),
+            *(mean((age / -scale).exp()) for scale in self.recency_scales),
+            *((scores * (age == i)).sum(-1, keepdim=True) for i in range(self.n_newest)),
             self._histogram(scores, events),
         ]
 
     def _histogram(self, scores: Tensor, events: Tensor) -> Tensor:
         low, high = self.bounds
         place = (scores.detach() - low) * (self.n_bins / (high - low))
-        bins = place.clamp(0, self.n_bins - 1).to(torch.int64)
+        bins = place.nan_to_num().clamp(0, self.n_bins - 1).to(torch.int64)
         counts = scores.new_zeros(*scores.shape[:-1], self.n_bins)
         return counts.scatter_add(-1, bins, events).log1p()
 
@@ -190,6 +190,8 @@ def _broadcast(mask: Tensor | None, scores: Tensor) -> Tensor:
 
 
 def _check_numbers(name: str, values: Sequence[float], *, positive: bool = False) -> None:
+    if isinstance(values, Real):
+        raise InputError(f"{name} must be a sequence of numbers, got {values!r}")
     for value in values:
         is_real = isinstance(value, Real) and not isinstance(value, bool)
         if not is_real or not math.isfinite(value) or (positive and value <= 0):

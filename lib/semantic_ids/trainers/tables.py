@@ -21,6 +21,9 @@ class SIDTables(nn.Module):
     table : Tensor of shape (width * 256 + 1, embedding_dim)
         The rows of byte 0, then those of byte 1 and so on; the last row is zeros.
     bias : Tensor of shape (embedding_dim,), or None
+    factors : pair of Tensors, or None
+        D of shape (width * 256 + 1, n_rows) and V of shape (n_rows, embedding_dim), with
+        ``table = D V``.
     gram : Tensor of shape (width * 256 + 1, width * 256 + 1), or None
         Dot products of the rows, those of different bytes doubled.
     codebook_id : str
@@ -38,16 +41,18 @@ class SIDTables(nn.Module):
 
     table: Tensor
     bias: Tensor | None
+    design: Tensor | None
+    basis: Tensor | None
     gram: Tensor | None
     shifts: Tensor
     first_rows: Tensor
-    pairs: Tensor
 
     def __init__(
         self,
         table: Tensor,
         *,
         bias: Tensor | None,
+        factors: tuple[Tensor, Tensor] | None,
         gram: Tensor | None,
         codebook_id: str,
         knows_null: bool,
@@ -61,11 +66,13 @@ class SIDTables(nn.Module):
         bytes_from_coarsest = torch.arange(self.width, device=table.device)
         self.register_buffer("table", table, persistent=in_state)
         self.register_buffer("bias", bias, persistent=in_state)
+        design, basis = factors if factors and _is_faster(*factors) else (None, None)
+        self.register_buffer("basis", basis, persistent=in_state)
         constants = {
+            "design": design,
             "gram": gram,
             "shifts": 8 * bytes_from_coarsest.flip(0),
-            "first_rows": VALUES * bytes_from_coarsest,
-            "pairs": torch.triu_indices(self.width, self.width, device=table.device),
+            "first_rows": (VALUES * bytes_from_coarsest).to(torch.int32),
         }
         for name, buffer in constants.items():
             self.register_buffer(name, buffer, persistent=False)
@@ -91,16 +98,24 @@ class SIDTables(nn.Module):
             If the SIDs are of another dtype or width.
         """
         vectors = sum_rows(self.table, self.rows(sids))
-        return vectors if self.bias is None else vectors + self.bias
+        if self.bias is not None:
+            vectors += self.bias
+        return vectors
 
     def rows(self, sids: Tensor) -> Tensor:
-        """Return which rows of the table SIDs sum, int64 of shape (..., width)."""
-        symbols = self._symbols(sids)
-        rows = symbols + self.first_rows
+        """Return which rows of the table SIDs sum, int32 of shape (..., width)."""
+        rows = self._symbols(sids)
         if self.knows_null:
+            rows += self.first_rows
             return rows
-        is_null = (symbols == VALUES - 1).all(dim=-1, keepdim=True)
-        return rows.masked_fill(is_null, VALUES * self.width)
+        is_null = rows.amin(dim=-1, keepdim=True) == VALUES - 1  # amin is faster than all
+        return (rows + self.first_rows).masked_fill(is_null, VALUES * self.width)
+
+    def products(self, queries: Tensor) -> Tensor:
+        """Return the dot products of vectors with all rows of the table, (..., width * 256 + 1)."""
+        if self.design is None or self.basis is None:
+            return queries @ self.table.T
+        return queries @ self.basis.T @ self.design.T
 
     def squared_sums(self, rows: Tensor) -> Tensor:
         """Return ``|sum of rows|^2`` by a look-up per pair of bytes, shape (...).
@@ -111,10 +126,17 @@ class SIDTables(nn.Module):
             If the Gram matrix was not asked for.
         """
         if self.gram is None:
-            raise InputError("norms must be True in SIDEmbedding(codebook, norms=True), got False")
-        first, second = (rows.index_select(-1, columns) for columns in self.pairs)
-        lookups = first * len(self.table) + second
-        return sum_rows(self.gram.view(-1, 1), lookups).squeeze(-1)
+            raise InputError(
+                "norms, cosines and distances need a SIDEmbedding made with norms=True, "
+                f"got {type(self).__name__} without"
+            )
+        products = self.gram.view(-1, 1)
+        squares = products.new_zeros(*rows.shape[:-1], 1)
+        for j in range(self.width):
+            # One byte at a time: all pairs at once would hold 36 integers an event.
+            lookups = rows[..., j : j + 1] * self.gram.shape[0] + rows[..., j:]
+            squares = squares + sum_rows(products, lookups)
+        return squares.squeeze(-1)
 
     def norms(self, sids: Tensor) -> Tensor:
         """Return the 2-norms of SIDs' vectors without decoding: a look-up per pair of bytes.
@@ -144,15 +166,17 @@ class SIDTables(nn.Module):
         return f"width={self.width}, dim={self.embedding_dim}, codebook_id={self.codebook_id}"
 
     def _symbols(self, sids: Tensor) -> Tensor:
+        """Return the bytes of SIDs in memory of their own, int32."""
         if sids.dtype == torch.int64:
             # ONNX has no translation of the operator >>.
-            return torch.bitwise_right_shift(sids.unsqueeze(-1), self.shifts) & (VALUES - 1)
+            shifted = torch.bitwise_right_shift(sids.unsqueeze(-1), self.shifts)
+            return (shifted & (VALUES - 1)).to(torch.int32)
         if sids.dtype != torch.uint8 or sids.shape[-1:] != (self.width,):
             raise ShapeError(
                 f"sids must be int64, or uint8 of shape (..., {self.width}), "
                 f"got {sids.dtype} of shape {tuple(sids.shape)}"
             )
-        return sids.to(torch.int64)
+        return sids.to(torch.int32)
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         stored = state_dict.get(f"{prefix}codebook_id_bytes")
@@ -168,9 +192,14 @@ def sum_rows(table: Tensor, rows: Tensor) -> Tensor:
     """Return the sums of a table's rows, of shape (..., k) for rows of shape (..., n)."""
     if torch.onnx.is_in_onnx_export():
         # The exporter turns embedding_bag into a loop over SIDs.
-        return table[rows].sum(dim=-2)
+        return table[rows.to(torch.int64)].sum(dim=-2)
     flat = rows.reshape(-1, rows.shape[-1])
     return F.embedding_bag(flat, table, mode="sum").view(*rows.shape[:-1], table.shape[1])
+
+
+def _is_faster(design: Tensor, basis: Tensor) -> bool:
+    """Whether a product with V, then D, takes fewer multiplications than one with the table."""
+    return basis.numel() + design.numel() < design.shape[0] * basis.shape[1]
 
 
 def _id_tensor(codebook_id: str) -> Tensor:

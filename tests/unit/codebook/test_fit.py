@@ -76,7 +76,8 @@ def test_least_squares_without_noise_is_that_of_all_rows_at_once():
     for _ in range(40):
         previous, V = V, solve(V, equations, layout, sigma2=np.zeros(3), rng=rng)
     errors = [float(((X - B @ basis) ** 2).mean()) for basis in (previous, V)]
-    assert errors[1] <= errors[0] < 0.05 * float((X**2).mean())
+    assert errors[1] <= errors[0] * (1 + 1e-6)  # it has converged to rounding
+    assert errors[0] < 0.05 * float((X**2).mean())
 
 
 def test_equations_average_with_those_of_earlier_rounds():

@@ -1,7 +1,17 @@
 import numpy as np
 import pytest
 
-from semantic_ids.codebook import SIDIndex, decode, distances, encode, nearest, null_sid
+from semantic_ids.codebook import (
+    SIDIndex,
+    decode,
+    decode_tables,
+    distances,
+    encode,
+    nearest,
+    null_sid,
+    sids_to_bytes,
+    squared_norms,
+)
 from semantic_ids.errors import InputError, ShapeError
 
 
@@ -44,3 +54,19 @@ def test_wrong_queries_are_refused(codebook, vectors):
     for wrong in (0, 1.5):
         with pytest.raises(InputError, match=f"k must be a whole number .* got {wrong}"):
             nearest(vectors[0], sids, codebook, wrong)
+
+
+def test_squared_norms_are_those_of_decoded_vectors_without_error(codebook, vectors):
+    sids = encode(vectors, codebook)
+    steps = np.ldexp(decode_tables(codebook).astype(np.float64), -codebook.basis_exponent)
+    symbols = sids_to_bytes(sids, codebook.width)
+    sums = sum(steps[j, symbols[:, j]] for j in range(codebook.width))
+    wanted = np.square(sums).sum(axis=1)
+    assert np.array_equal(
+        np.ldexp(squared_norms(sids, codebook), -2 * codebook.basis_exponent), wanted
+    )
+
+
+def test_squared_norms_of_none_and_of_the_null_sid(codebook):
+    assert squared_norms([], codebook).shape == (0,)
+    assert squared_norms([null_sid(codebook.width)], codebook).tolist() == [0]

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -6,15 +8,18 @@ import pytest
 from semantic_ids.errors import TableError
 from semantic_ids.spark import footprint_arms, footprint_sample
 from semantic_ids.spark.footprint_arms import (
-    distribution,
-    fits_float16,
-    prefix_ids,
     write_event_arms,
     write_item_arms,
     write_timestamps,
 )
-from semantic_ids.spark.footprint_sample import Vectors, from_events, from_segments
+from semantic_ids.spark.footprint_sample import (
+    Vectors,
+    from_events,
+    from_segments,
+    groups_of,
+)
 from semantic_ids.spark.footprint_sizes import read_footer
+from semantic_ids.spark.footprint_ways import distribution, fits_float16, prefix_ids
 
 EVENTS = pa.table(
     {
@@ -82,7 +87,11 @@ def test_a_long_history_becomes_several_rows(monkeypatch):
 def test_groups_hold_whole_rows_up_to_a_number_of_events():
     sizes = {"a": 2, "b": 1, "c": 5, "d": 1}
     sample = from_segments([(u, n, bytes(n), bytes(8 * n)) for u, n in sizes.items()])
-    assert [bounds.tolist() for bounds in sample.groups(3)] == [[0, 2, 3], [3, 8], [8, 9]]
+    assert [bounds.tolist() for bounds in groups_of(sample.bounds, 3)] == [
+        [0, 2, 3],
+        [3, 8],
+        [8, 9],
+    ]
 
 
 def test_prefix_ids_are_the_big_endian_integers_of_1_2_and_3_bytes():
@@ -109,33 +118,96 @@ def test_fits_float16_tells_rounded_vectors_from_others():
 
 
 def test_event_arms_store_the_same_events_and_report_their_files_sizes(tmp_path):
-    comparison = write_event_arms(from_events(EVENTS, 3, VECTORS), tmp_path)
+    comparison = write_event_arms(from_events(EVENTS, 3, VECTORS), tmp_path, sampled=1.0)
     read = {arm.name: pq.read_table(tmp_path / arm.file) for arm in comparison.arms}
-    assert list(read) == ["sids", "ngrams", "item_ids", "float16", "float32"]
+    assert list(read) == ["sids", "ngrams", "codes", "item_ids", "int8", "float16", "float32"]
     assert comparison.n_units == 4
     assert [arm.size_bytes for arm in comparison.arms] == [
         (tmp_path / arm.file).stat().st_size for arm in comparison.arms
     ]
-    assert [arm.raw_bytes for arm in comparison.arms] == [12, 96, 4, 16, 32]
+    assert [arm.raw_bytes for arm in comparison.arms] == [12, 96, 48, 4, 24, 16, 32]
+    assert [arm.half_width for arm in comparison.arms] == [0.0] * 7
     assert read["sids"]["sids"].to_pylist() == [b"\1\2\3\4\5\6", b"\1\2\3\7\x08\x09"]
     assert read["ngrams"]["prefix_2"].to_pylist() == [[258, 1_029], [258, 1_800]]
+    assert read["codes"]["codes"].to_pylist() == [[1, 2, 3, 4, 5, 6], [1, 2, 3, 7, 8, 9]]
     assert read["item_ids"]["item_id"].to_pylist() == [["b", "a"], ["b", "c"]]
+    codes = [np.frombuffer(blob, np.int8) for blob in read["int8"]["embedding"].to_pylist()]
+    assert [row.tolist() for row in codes] == [[102, 127, 127, 127], [102, 127, 127, 127]]
+    scales = [np.frombuffer(blob, "<f4") for blob in read["int8"]["scale"].to_pylist()]
+    assert [(row * 127).tolist() for row in scales] == [[2.5, 1], [2.5, 3]]
     for kind in ("float16", "float32"):
         rows = [np.frombuffer(blob, kind) for blob in read[kind]["embedding"].to_pylist()]
         assert [row.tolist() for row in rows] == [[2, 2.5, 1, 1], [2, 2.5, 3, 3]]
 
 
 def test_item_arms_store_one_row_an_item_and_sids_as_integers(tmp_path):
-    comparison = write_item_arms(from_events(EVENTS, 3, VECTORS).items, tmp_path)
+    comparison = write_item_arms(from_events(EVENTS, 3, VECTORS).items, tmp_path, sampled=1.0)
     read = {arm.name: pq.read_table(tmp_path / arm.file) for arm in comparison.arms}
     assert comparison.n_units == 3
     assert read["sids"]["sids"].to_pylist() == [0x040506, 0x010203, 0x070809]
+    assert read["codes"]["codes"].to_pylist() == [[4, 5, 6], [1, 2, 3], [7, 8, 9]]
     assert read["item_ids"]["item_id"].to_pylist() == ["a", "b", "c"]
     assert read["float16"]["embedding"].to_pylist()[0] == np.ones(2, "<f2").tobytes()
 
 
+def test_what_rounding_loses_is_stated_beside_the_bytes(tmp_path):
+    """[2, 2.5] of int8 comes back as [2.0079, 2.5]; the variance is that of the three vectors."""
+    arms = write_item_arms(from_events(EVENTS, 3, VECTORS).items, tmp_path, sampled=1.0).arms
+    lost = {arm.name: arm.lost for arm in arms}
+    x = np.array([[1, 1], [2, 2.5], [3, 3]])
+    variance = np.square(x - x.mean(axis=0)).sum()
+    assert lost["int8"] == pytest.approx((2.5 / 127 * 102 - 2) ** 2 / variance, rel=1e-4)
+    assert (lost["float16"], lost["float32"], lost["sids"]) == (0, 0, None)
+
+
+def test_vectors_that_do_not_vary_lose_nothing_that_can_be_told(tmp_path):
+    same = Vectors(VECTORS.ids, np.full((3, 2), 0.1, np.float32))
+    arms = write_item_arms(from_events(EVENTS, 3, same).items, tmp_path, sampled=1.0).arms
+    assert [arm.lost for arm in arms if arm.name in ("float16", "float32")] == [None, 0.0]
+
+
+def shuffled_histories(n_users):
+    rng = np.random.default_rng(0)
+    lengths = rng.integers(1, 60, n_users)
+    return from_segments(
+        [
+            (user, int(n), rng.zipf(1.3, 2 * n).astype(np.uint8).tobytes(), bytes(8 * n))
+            for user, n in enumerate(lengths)
+        ]
+    )
+
+
+def test_the_error_of_a_sample_shrinks_with_its_size_and_is_not_told_of_few_users(tmp_path):
+    found = [
+        write_event_arms(shuffled_histories(n), tmp_path, sampled=0.01).arms[0]
+        for n in (100, 3_200, 3)
+    ]
+    few, many, three = found
+    assert 0 < many.half_width < few.half_width / 2
+    assert (three.half_width, three.of_half) == (None, None)
+    assert few.of_half > few.size_bytes / few.raw_bytes * 2
+
+
+def test_the_interval_of_a_sample_is_about_as_wide_as_samples_differ(tmp_path):
+    whole = shuffled_histories(4_000)
+    samples = [
+        from_segments(
+            [
+                (row, int(b - a), whole.symbols[a:b].tobytes(), bytes(8 * (b - a)))
+                for row, (a, b) in enumerate(pairwise(part))
+            ]
+        )
+        for part in whole.parts(8)
+    ]
+    found = [write_event_arms(sample, tmp_path, sampled=1 / 8) for sample in samples]
+    each = [comparison.bytes_per_unit(comparison.arms[0]) for comparison in found]
+    half_width = np.mean([comparison.arms[0].half_width for comparison in found])
+    spread = 1.96 * np.std(each, ddof=1)
+    assert spread / 2 < half_width < spread * 2.5
+
+
 def test_timestamps_are_written_as_the_sequences_table_stores_them(tmp_path):
-    arm = write_timestamps(from_events(EVENTS, 3, None), tmp_path)
+    arm = write_timestamps(from_events(EVENTS, 3, None), tmp_path, sampled=1.0)
     blobs = pq.read_table(tmp_path / arm.file)["timestamps"].to_pylist()
     assert [np.frombuffer(blob, "<i8").tolist() for blob in blobs] == [[10, 20], [5, 6]]
 
@@ -145,8 +217,8 @@ def test_row_groups_hold_what_one_row_group_holds(tmp_path, monkeypatch):
     for place, group_bytes in enumerate((2**27, 1)):
         monkeypatch.setattr(footprint_arms, "_GROUP_BYTES", group_bytes)
         (tmp_path / str(place)).mkdir()
-        arms = write_event_arms(sample, tmp_path / str(place)).arms
-        arms += write_item_arms(sample.items, tmp_path / str(place)).arms
+        arms = write_event_arms(sample, tmp_path / str(place), sampled=1.0).arms
+        arms += write_item_arms(sample.items, tmp_path / str(place), sampled=1.0).arms
     for arm in arms:
         one, many = (pq.ParquetFile(tmp_path / place / arm.file) for place in "01")
         assert (one.num_row_groups, many.num_row_groups) == (1, one.metadata.num_rows)

@@ -1,0 +1,35 @@
+"""What is read of evaluate_ne's metrics, whatever stands there."""
+
+import json
+
+import pytest
+
+from semantic_ids.report import NeArm
+from semantic_ids.spark.footprint_runs import arms_in
+
+
+def test_arms_are_read_in_their_order():
+    arms = {
+        "SIDE": {"ne_gain": 0.05, "bytes_per_event": 2.5, "ne": 0.9},
+        "learned": {"ne_gain": -1, "bytes_per_event": None},
+    }
+    assert arms_in(json.dumps({"arms": arms})) == (
+        NeArm("SIDE", 0.05, 2.5),
+        NeArm("learned", -1.0, None),
+    )
+
+
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        None,
+        "",
+        "{",
+        "[]",
+        '{"arms": []}',
+        '{"arms": {"a": 5, "b": {"ne_gain": "x"}, "c": {"ne_gain": true}}}',
+        '{"arms": {"a": {"ne_gain": NaN}, "b": {"ne_gain": Infinity}}}',
+    ],
+)
+def test_what_holds_no_gain_gives_no_arm(metrics):
+    assert arms_in(metrics) == ()
