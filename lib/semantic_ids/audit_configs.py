@@ -14,6 +14,7 @@ __all__ = [
     "AuditQuality",
     "BrowseItems",
     "FolderSection",
+    "Judging",
     "ReportSection",
     "Reporting",
 ]
@@ -55,7 +56,7 @@ class Reporting(JobConfig):
         return values | {"report": default.model_dump() | given}
 
 
-class _Judging(Reporting):
+class Judging(Reporting):
     """An audit that ends in a verdict."""
 
     require: Literal["good", "watch"] | None = Field(
@@ -63,7 +64,7 @@ class _Judging(Reporting):
     )
 
 
-class AuditFootprint(_Judging):
+class AuditFootprint(Judging):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
     sequences: Table | None = Field(None, description="the table of segments")
@@ -94,7 +95,7 @@ class AuditFootprint(_Judging):
         return self
 
 
-class _Sampling(_Judging):
+class _Sampling(Judging):
     """An audit of a codebook's SIDs that draws items, and calls them as people do."""
 
     item_sids: Table = Field(description="what quantize_items wrote")

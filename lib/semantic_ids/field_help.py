@@ -4,7 +4,7 @@ import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, TypeGuard, Union, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -36,15 +36,21 @@ class Key:
 
 
 def keys_of(model: type[BaseModel], prefix: str = "") -> Iterator[Key]:
-    """Describe each key of a model, those of its blocks under their dotted names."""
+    """Describe each key of a model, those of its blocks under their dotted names.
+
+    Keys of the blocks of a list stand under the list's name and `[]`.
+    """
     for name, field in model.model_fields.items():
         annotation = field.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        if _is_block(annotation):
             for key in keys_of(annotation, f"{prefix}{name}."):
                 yield _with_default_of(field, key, name=key.name.rpartition(".")[2])
         else:
             kind = _kind(annotation, field.metadata)
             yield Key(f"{prefix}{name}", kind, _default(field), field.description or "")
+            for inner in get_args(annotation) if get_origin(annotation) is list else ():
+                if _is_block(inner):
+                    yield from keys_of(inner, f"{prefix}{name}[].")
 
 
 def _with_default_of(block: FieldInfo, key: Key, *, name: str) -> Key:
@@ -61,8 +67,10 @@ def _default(field: FieldInfo) -> str:
 def _shown(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, BaseModel):
+        return str(value.model_dump(exclude_defaults=True))
     if isinstance(value, list):
-        return f"[{', '.join(map(str, value))}]"
+        return f"[{', '.join(map(_shown, value))}]"
     return "none" if value is None else str(value)
 
 
@@ -78,4 +86,9 @@ def _kind(annotation: Any, rules: list[Any]) -> str:
         return _kind(inner[0], list(inner[1:]))
     if annotation is str and _TABLE_RULES & set(map(repr, rules)):
         return "table"
-    return _NAMES.get(origin or annotation, str(annotation))
+    unnamed = "blocks" if _is_block(annotation) else str(annotation)
+    return _NAMES.get(origin or annotation, unnamed)
+
+
+def _is_block(annotation: Any) -> TypeGuard[type[BaseModel]]:
+    return isinstance(annotation, type) and issubclass(annotation, BaseModel)

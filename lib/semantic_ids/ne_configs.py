@@ -1,10 +1,10 @@
-"""The configuration of evaluate_ne: the tables, the ways to look at them, the protocol."""
+"""The configuration of evaluate_ne: its tables, its regimes, and how models are trained."""
 
 from typing import Annotated, Any
 
 from pydantic import Field
 
-from semantic_ids.audit_configs import Reporting, ReportSection
+from semantic_ids.audit_configs import Judging, ReportSection
 from semantic_ids.config import Section, Table
 from semantic_ids.job_configs import BinaryDtype
 
@@ -41,7 +41,7 @@ _PROTOCOL = {
 }
 
 
-class EvaluateNe(Reporting):
+class EvaluateNe(Judging):
     """Measure what SIDs are worth to a model: normalized entropy of every way to feed a history."""
 
     sequences: Table = Field(description="the table of segments")

@@ -99,7 +99,10 @@ def run(spark, root, shop, tmp_path):
         summary = plan.run("run-1")
         page = json.loads((tmp_path / "report" / "evaluate_ne.json").read_text())
         sections = {section["key"]: section for section in page["sections"]}
-        return SimpleNamespace(summary=summary, page=page, sections=sections, folder=tmp_path)
+        facts = {fact["name"]: fact["value"] for fact in page["facts"]}
+        return SimpleNamespace(
+            summary=summary, page=page, sections=sections, facts=facts, folder=tmp_path
+        )
 
     return execute
 
@@ -123,24 +126,20 @@ def test_from_tables_to_page_and_predictions(run):
     ) == (24, 2)
     assert arms["digits_linear"]["bytes_per_event"] > 0
     assert json.dumps(found.summary.metrics, allow_nan=False)
-    assert found.summary.rows_in == found.summary.rows_out or found.summary.rows_out
+    assert found.summary.rows_out == len(predictions)
     assert "Fused codebooks" in found.page["not_measured"][0]
 
 
-def test_a_label_column_is_taken_as_it_is(run, shop):
-    found = run(label="clicked", positives=2000, arms="[similarity]", per_moment=100)
-    (fact,) = [text for name, text in found.page["facts"] if name == "Labels"]
-    assert fact == "the column clicked"
-    assert found.summary.rows_in == len(pq.read_table(f"{shop}/events"))
-    assert 800 <= found.summary.rows_out <= 1200
-
-
-def test_some_users_are_drawn(run):
-    found = run(sample_users=60, arms="[similarity]", positives=100)
-    (fact,) = [text for name, text in found.page["facts"] if name == "Users"]
-    n_users = int(fact.split()[0])
+def test_a_label_column_is_taken_as_it_is_for_the_users_that_are_drawn(run, shop):
+    found = run(label="clicked", positives=2000, per_moment=100, sample_users=60, arms="[item_ids]")
+    assert found.facts["Labels"] == "the column clicked"
+    n_users = int(found.facts["Users"].split()[0])
     assert 35 <= n_users <= 85
-    assert fact.startswith(f"{n_users} of {N_USERS}")
+    assert found.facts["Users"].startswith(f"{n_users} of {N_USERS}")
+    events = pq.read_table(f"{shop}/events")
+    assert 0 < found.summary.rows_in < len(events)
+    n_examples = min(2000, found.summary.rows_in)
+    assert n_examples * 0.4 <= found.summary.rows_out <= n_examples * 0.6
 
 
 def bad_events(shop, change):
@@ -158,27 +157,16 @@ def other_items(events):
     return events.set_column(1, "item_id", pa.array(["x"] * len(events)))
 
 
-def moved(events):
-    later = pc.add(events["timestamp"], pa.scalar(1_000_000, pa.duration("us")))
-    return events.set_column(events.column_names.index("timestamp"), "timestamp", later)
-
-
-def threes(events):
-    return events.drop_columns("clicked").append_column("clicked", pa.array([3] * len(events)))
-
-
 @pytest.mark.parametrize(
-    ("change", "values", "sentence"),
+    ("change", "sentence"),
     [
-        (no_time, {}, "events: timestamp must not be null, got null in 3 of"),
-        (other_items, {}, "must have SIDs of the items in events, got none of them"),
-        (moved, {}, r"sequences: at least 90% of the events must be in events"),
-        (threes, {"label": "clicked"}, "label: values must be 0 or 1, got 3"),
+        (no_time, "events: timestamp must not be null, got null in 3 of"),
+        (other_items, "must have SIDs of the items in events, got none of them"),
     ],
 )
-def test_bad_events_end_in_one_sentence(run, shop, change, values, sentence):
+def test_bad_events_end_in_one_sentence(run, shop, change, sentence):
     with pytest.raises(SemanticIdsError, match=sentence):
-        run(events=bad_events(shop, change), **values)
+        run(events=bad_events(shop, change))
 
 
 def test_another_codebook_than_the_sequences_is_refused(run):
@@ -197,8 +185,3 @@ def test_sequences_of_several_codebooks_are_refused(run, spark, shop):
     spark.createDataFrame(mixed).write.format("delta").save(f"{shop}/mixed")
     with pytest.raises(SemanticIdsError, match=r"sequences: .* must hold SIDs of one codebook"):
         run(sequences=f"{shop}/mixed")
-
-
-def test_an_arm_that_is_not_there_is_named_before_anything_runs(run):
-    with pytest.raises(SemanticIdsError, match="arms: there is no arm 'side'"):
-        run(arms="[side]")

@@ -9,6 +9,7 @@ from semantic_ids import audit_configs, job_configs
 from semantic_ids.cli import run_job
 from semantic_ids.field_help import keys_of
 from semantic_ids.job_log import Speaker, log
+from semantic_ids.ne_configs import EvaluateNe
 
 JOBS = ("audit_footprint", "audit_quality", "build_sequences", "fit_codebook", "status")
 
@@ -39,6 +40,13 @@ def test_keys_of_a_block_have_dotted_names_and_the_job_s_own_defaults():
     assert keys["report.formats"].kind == "list of html or markdown or json"
     fit = {key.name: key.kind for key in keys_of(job_configs.FitCodebook)}
     assert (fit["spec"], fit["holdout"], fit["dim"]) == ("block", "number", "whole number")
+
+
+def test_keys_of_the_blocks_of_a_list_stand_under_the_list():
+    keys = {key.name: key for key in keys_of(EvaluateNe)}
+    assert (keys["regimes"].kind, keys["regimes"].default) == ("list of blocks", "default: [{}]")
+    assert keys["regimes[].history"].kind == "whole number"
+    assert keys["rates"].kind == "list of number"
 
 
 @pytest.mark.parametrize("job", JOBS)

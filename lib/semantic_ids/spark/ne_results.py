@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from semantic_ids.ne_configs import EvaluateNe
 from semantic_ids.report import NeReport, RegimeScore, ne_headline, ne_page
+from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.ne_inputs import NeInputs, NeTables
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
@@ -55,8 +56,10 @@ def write_results(
             (scratch / name).parent.mkdir(exist_ok=True)
             pq.write_table(table, scratch / name, compression="zstd")
     first = scores[0]
-    return RunSummary(
-        f"{ne_headline(report)}; page in {folder / names[0]}",
+    verdict = page.verdict
+    ending = f"; verdict: {verdict.word}" if verdict else ""
+    summary = RunSummary(
+        f"{ne_headline(report)}; page in {folder / names[0]}{ending}",
         codebook_id=inputs.codebook.codebook_id,
         inputs={source.name: source.label for source in inputs.given()},
         rows_in=tables.n_events,
@@ -64,6 +67,7 @@ def write_results(
         rows_rejected=tables.n_events - len(tables.users),
         metrics=_arms(first) | {"regimes": [_regime(score) for score in scores]},
     )
+    return hold_to(config.require, summary, page, folder / names[0])
 
 
 def _facts(
