@@ -8,29 +8,28 @@ Writes  report.folder    evaluate_ne.html, .md, .json; predictions/*.parquet if 
 """
 
 import sys
+from typing import TYPE_CHECKING
 
 from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
-from semantic_ids.experiment import (
-    Data,
-    Regime,
-    Settings,
-    count_passes,
-    make_settings,
-    run_experiment,
-)
 from semantic_ids.ne_configs import EvaluateNe
-from semantic_ids.spark.ne_inputs import NeInputs, open_inputs, read_tables
+from semantic_ids.spark.ne_inputs import NeInputs, open_inputs, read_tables, require_torch
 from semantic_ids.spark.ne_results import write_results
 from semantic_ids.spark.progress import count_steps
 from semantic_ids.spark.report_folder import require_report
 from semantic_ids.spark.runs import RunSummary
 
+if TYPE_CHECKING:
+    from semantic_ids.experiment import Settings
+
 
 def prepare(spark: SparkSession, config: EvaluateNe) -> Plan:
     """Open the inputs, and check the arms and the report's folder."""
     require_report(config.report)
+    require_torch()
+    from semantic_ids.experiment import count_passes, make_settings
+
     inputs = open_inputs(spark, config)
     settings = make_settings(inputs.codebook.spec, **config.protocol())
     n_passes = count_passes(settings, len(config.regimes))
@@ -41,14 +40,16 @@ def prepare(spark: SparkSession, config: EvaluateNe) -> Plan:
     return Plan(steps, lambda run_id: evaluate(config, inputs, settings, run_id))
 
 
-def evaluate(config: EvaluateNe, inputs: NeInputs, settings: Settings, run_id: str) -> RunSummary:
+def evaluate(config: EvaluateNe, inputs: NeInputs, settings: "Settings", run_id: str) -> RunSummary:
     """Read the tables, run all arms in all regimes, and write the page."""
+    from semantic_ids.experiment import Data, Regime, count_passes, run_experiment
+
     tables = read_tables(inputs, config)
-    place = (inputs.sequences_path, inputs.version, inputs.codebook.codebook_id)
+    data = Data(*inputs.sequences_place(), **tables.arrays())
     regimes = [Regime(**regime.model_dump()) for regime in config.regimes]
     n_passes = count_passes(settings, len(regimes))
     bar = count_steps("evaluate_ne", n_passes, terminal=sys.stderr.isatty())
-    results = run_experiment(Data(*place, **tables.arrays()), regimes, settings, bar)
+    results = run_experiment(data, regimes, settings, bar)
     return write_results(config, inputs, tables, run_id=run_id, **vars(results))
 
 

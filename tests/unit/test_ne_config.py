@@ -7,6 +7,7 @@ import pytest
 from semantic_ids.config import load_config
 from semantic_ids.errors import ConfigError
 from semantic_ids.ne_configs import EvaluateNe
+from semantic_ids.spark import ne_inputs
 from semantic_ids.spark.progress import count_steps
 
 TABLES = ("sequences", "events", "item_sids", "embeddings", "codebooks")
@@ -58,3 +59,9 @@ def test_a_log_gets_a_line_at_each_twentieth(caplog):
             show(f"step {step}")
     assert len(caplog.messages) == 20
     assert caplog.messages[0].startswith("evaluate_ne: 5 of 100, step 4, ")
+
+
+def test_without_torch_the_job_says_what_to_install(monkeypatch):
+    monkeypatch.setattr(ne_inputs, "find_spec", lambda name: None if name == "torch" else name)
+    with pytest.raises(ConfigError, match=r"training needs torch: install semantic-ids\[torch\]"):
+        ne_inputs.require_torch()

@@ -1,6 +1,7 @@
 """The tables of an experiment: opened, checked, and read whole for some users."""
 
 from dataclasses import dataclass, fields
+from importlib.util import find_spec
 from typing import Any
 from urllib.parse import unquote
 
@@ -12,7 +13,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import BooleanType, NumericType, StringType
 
 from semantic_ids.codebook import Codebook
-from semantic_ids.errors import TableError
+from semantic_ids.errors import ConfigError, TableError
 from semantic_ids.ne_configs import EvaluateNe
 from semantic_ids.spark.codebooks import open_codebook
 from semantic_ids.spark.events import select_events, sids_of_codebook
@@ -22,7 +23,7 @@ from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source, open_source
 from semantic_ids.spark.vectors import require_embedding
 
-__all__ = ["NeInputs", "NeTables", "open_inputs", "read_tables"]
+__all__ = ["NeInputs", "NeTables", "open_inputs", "read_tables", "require_torch"]
 
 _SEED = 20_241  # other draws hash user_id too: another seed gives other users
 _LOWEST = -(2**63)
@@ -45,21 +46,15 @@ class NeInputs:
         (collection,) = self.codebook.collections
         return collection
 
-    @property
-    def sequences_path(self) -> str:
-        """Where the sequences lie, as readers without Spark name it."""
-        name = self.sequences.location
-        location = open_delta(self.sequences.rows.sparkSession, name).detail()
-        uri = str(location.select("location").collect()[0][0])
+    def sequences_place(self) -> tuple[str, int, str]:
+        """Give the path of the sequences as readers without Spark name it, version, codebook_id."""
+        table = open_delta(self.sequences.rows.sparkSession, self.sequences.location)
+        uri = str(table.detail().select("location").collect()[0][0])
         scheme, _, rest = uri.partition(":")
+        path = f"{_READER_SCHEMES.get(scheme, scheme)}:{rest}"
         if scheme == "file":
-            return unquote("/" + rest.lstrip("/"))
-        return f"{_READER_SCHEMES.get(scheme, scheme)}:{rest}"
-
-    @property
-    def version(self) -> int:
-        """The version of the sequences, which are a Delta table."""
-        return self.sequences.delta_version or 0
+            path = unquote("/" + rest.lstrip("/"))
+        return path, self.sequences.delta_version or 0, self.codebook.codebook_id
 
     def given(self) -> list[Source]:
         """List the tables."""
@@ -96,6 +91,21 @@ class NeTables:
         """Give the ids and arrays by their names."""
         counts = ("n_events", "n_all_users")
         return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in counts}
+
+
+def require_torch() -> None:
+    """Refuse, before any work, to train without what models are trained with.
+
+    Raises
+    ------
+    ConfigError
+        If the extra `torch` is missing.
+    """
+    missing = [name for name in ("torch", "deltalake", "xxhash") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(
+            f"evaluate_ne: training needs {' and '.join(missing)}: install semantic-ids[torch]"
+        )
 
 
 def open_inputs(spark: SparkSession, config: EvaluateNe) -> NeInputs:
