@@ -103,3 +103,17 @@ def test_html_without_its_libraries_is_refused_before_any_work(tmp_path, monkeyp
     with pytest.raises(ConfigError, match=r"report.formats: html needs matplotlib: install "):
         require_report(ReportSection(folder=str(tmp_path)))
     require_report(ReportSection(folder=str(tmp_path), formats=["markdown", "json"]))
+
+
+def test_two_runs_that_write_into_one_folder_at_once_both_arrive(tmp_path):
+    with staged_files(tmp_path, ["a"]) as first:
+        (first / "a").write_text("of the first")
+        with staged_files(tmp_path, ["b"]) as second:
+            (second / "b").write_text("of the second")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_folder_that_no_file_system_can_have_is_refused(tmp_path, name):
+    with pytest.raises(ConfigError, match=r"^report\.folder: must be a path, got "):
+        require_writable(tmp_path / name)

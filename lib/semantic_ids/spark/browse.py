@@ -131,7 +131,7 @@ def _draw(inputs: BrowseInputs, n_items: int, size: int) -> pa.Table:
 def _read_texts(labels: Source, item_ids: pa.ChunkedArray, columns: dict[str, str]) -> pa.Table:
     """Look up the beginnings of texts under our names."""
     texts = {
-        ours: F.substring(labels.column(theirs).cast("string"), 1, _TEXT)
+        ours: F.substring(F.make_valid_utf8(labels.column(theirs).cast("string")), 1, _TEXT)
         for ours, theirs in columns.items()
     }
     return look_up(labels, item_ids, texts)

@@ -63,4 +63,6 @@ def _readable(source: Source, name: str) -> Column:
     kind = source.type_of(name).typeName()
     if kind in ("array", "binary"):
         return source.column(name)
-    return source.column(name).cast("double" if is_numeric(source, name) else "string")
+    if is_numeric(source, name):
+        return source.column(name).cast("double")
+    return F.make_valid_utf8(source.column(name).cast("string"))

@@ -204,7 +204,7 @@ def sid_layout(item_sids: Source, totals: SequenceTotals | None) -> tuple[str, i
     rows = (of_codebook(item_sids, totals.codebook_id) if totals else item_sids).rows
     first, last = F.min("codebook_id"), F.max("codebook_id")
     found, another, largest = rows.agg(first, last, F.max("sid")).collect()[0]
-    if found is None:
+    if found is None or largest is None:
         of = f" of codebook {totals.codebook_id}, as sequences has" if totals else ""
         raise TableError(f"item_sids: {item_sids.location} has no SID{of}")
     if found != another:

@@ -150,10 +150,12 @@ def from_segments(segments: Sequence[Segment]) -> EventSample:
     Raises
     ------
     TableError
-        If a segment does not hold n_events SIDs of one width, or as many timestamps.
+        If a segment has no user, or not n_events SIDs of one width and as many timestamps.
     """
     width = len(segments[0][2]) // max(segments[0][1], 1)
     for user_id, n_events, sids, times in segments:
+        if user_id is None:
+            raise TableError(f"sequences: user_id must not be null, got {n_events} events without")
         if not 1 <= width <= 8 or len(sids) != width * n_events or len(times) != 8 * n_events:
             raise TableError(
                 f"sequences: a segment of {n_events} events must hold {width} bytes of sids and "

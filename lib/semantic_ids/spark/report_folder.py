@@ -2,7 +2,7 @@
 
 import os
 import re
-import shutil
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ __all__ = [
     "write_page",
 ]
 
-_SCRATCH = ".partial"
+_SCRATCH = ".partial-"  # and a name of each run's own: two may write to one folder
 _SCHEME = re.compile(r"[a-z][a-z0-9]+:", re.IGNORECASE)
 
 
@@ -69,11 +69,18 @@ def require_writable(folder: Path) -> None:
     ConfigError
         If the path, or what stands above it, is no folder or denies writing.
     """
+    if "\0" in str(folder):
+        raise ConfigError(f"report.folder: must be a path, got {str(folder)!r:.80} with a NUL")
     if _SCHEME.match(str(folder)):
         raise ConfigError(
             f"report.folder: {str(folder)!r} must be a local folder, without a scheme"
         )
-    standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    try:
+        standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    except OSError as error:  # a name may be too long
+        raise ConfigError(
+            f"report.folder: must be a path, got {str(folder)!r:.80}: {error.strerror}"
+        ) from None
     if not standing.is_dir():
         raise ConfigError(f"report.folder: {str(folder)!r} must be a folder, {standing} is a file")
     if not os.access(standing, os.W_OK | os.X_OK):
@@ -128,19 +135,16 @@ def staged_files(folder: Path, owned: Collection[str]) -> Iterator[Path]:
     ConfigError
         If the folder cannot be written. What stood there stays.
     """
-    scratch = folder / _SCRATCH
     try:
-        shutil.rmtree(scratch, ignore_errors=True)
-        scratch.mkdir(parents=True)
-        yield scratch
-        _move(scratch, folder, owned)
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
+            yield Path(scratch)
+            _move(Path(scratch), folder, owned)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(
             f"report.folder: {str(folder)!r} must be writable, got: {reason}"
         ) from None
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _move(scratch: Path, folder: Path, owned: Collection[str]) -> None:

@@ -245,3 +245,8 @@ def test_read_footer_names_the_table_and_the_file_that_is_not_parquet(tmp_path):
         read_footer(f"file:{tmp_path}/x.parquet", "item_sids")
     with pytest.raises(TableError, match="must be a Parquet file that can be read"):
         read_footer(f"file:{tmp_path}/absent.parquet", "item_sids")
+
+
+def test_a_segment_of_nobody_is_refused():
+    with pytest.raises(TableError, match="user_id must not be null, got 2 events without"):
+        from_segments([(None, 2, b"abcdef", bytes(16))])
