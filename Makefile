@@ -1,6 +1,11 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
+# make ne           what SIDs are worth to a model of the example shop: a reduced evaluate_ne
 # make test         all tests; make check: style, types, and the tests that need no JVM (pages in chromium too)
+# make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       kills, full disks and concurrent runs, each job at each of its writes
+# make package      what a machine without the checkout and a cluster without a registry need: build/*.tar
+# make cluster-test the package on a cluster of a master and two workers on this machine
+# make lock         requirements/*.txt: pinned versions and hashes of all that pyproject.toml names
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
@@ -9,7 +14,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart test faults check lint clean
+.PHONY: help setup quickstart ne test faults package cluster-test airflow-test lock check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -36,11 +41,41 @@ build/jars: .venv/.installed
 quickstart: setup
 	@$(JAVA); $(BIN)/python examples/online_retail/quickstart.py
 
+ne: setup
+	@$(JAVA); test -d quickstart/tables/sequences || \
+	  for job in fit_codebook quantize_items build_sequences; do \
+	    ./spark-submit.sh $$job --config conf/$$job.yaml; \
+	  done
+	@$(JAVA); ./spark-submit.sh evaluate_ne --config conf/evaluate_ne.yaml
+
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest
 
+.venv-airflow/.installed: requirements/airflow.txt
+	@$(PYTHON) -m venv .venv-airflow
+	@.venv-airflow/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/airflow.txt
+	@touch $@
+
+airflow-test: setup .venv-airflow/.installed
+	@$(JAVA); $(BIN)/python -m pytest --airflow .venv-airflow/bin/airflow tests/airflow
+
 faults: setup
 	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults tests/spark
+
+# WORKER_PREFIX=/usr: where Python is on the workers, if it is elsewhere there
+package: setup
+	@conf/spark/package.sh "$$PWD/$(BIN)/python" $(WORKER_PREFIX)
+
+cluster-test: package
+	@$(JAVA); $(BIN)/python -m pytest --cluster -m cluster
+
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-header --no-annotate --no-emit-index-url --no-emit-find-links pyproject.toml
+
+lock: .venv/.installed
+	@mkdir -p requirements
+	@$(COMPILE) --extra spark --extra report --output-file requirements/spark.txt
+	@$(COMPILE) --all-extras --output-file requirements/all.txt
 
 check: lint
 	@$(BIN)/python -m pytest -m "not spark" -q

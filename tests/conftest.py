@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -15,17 +16,22 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data"
 
+# a machine that is slow today is no failure
+settings.register_profile("any speed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any speed")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let `make faults` run what `make test` has no time for."""
     parser.addoption("--every-fault", action="store_true", help="also those of `make faults`")
+    parser.addoption("--cluster", action="store_true", help="also those of `make cluster-test`")
+    parser.addoption("--airflow", metavar="PROGRAM", help="run the DAGs' tests with this airflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow faults to `make faults`."""
-    if config.getoption("every_fault"):
-        return
-    slow = [item for item in items if item.get_closest_marker("every_fault")]
+    """Leave the slow faults to `make faults`, and clusters to `make cluster-test`."""
+    left_out = [mark for mark in ("every_fault", "cluster") if not config.getoption(mark)]
+    slow = [item for item in items if any(map(item.get_closest_marker, left_out))]
     config.hook.pytest_deselected(items=slow)
     items[:] = [item for item in items if item not in slow]
 

@@ -121,6 +121,11 @@ def until(
     return found
 
 
+def living(group: int) -> list[str]:
+    """List the command lines of a process group that have not ended."""
+    return [words for _, words in _group_commands(group) if words]
+
+
 def _group_commands(group: int) -> Iterator[tuple[int, str]]:
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():

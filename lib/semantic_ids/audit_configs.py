@@ -1,6 +1,6 @@
 """The configuration of the audits: what they read, how much they sample, where the page goes."""
 
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -14,6 +14,7 @@ __all__ = [
     "AuditQuality",
     "BrowseItems",
     "FolderSection",
+    "Judging",
     "ReportSection",
     "Reporting",
 ]
@@ -55,7 +56,15 @@ class Reporting(JobConfig):
         return values | {"report": default.model_dump() | given}
 
 
-class AuditFootprint(Reporting):
+class Judging(Reporting):
+    """An audit that ends in a verdict."""
+
+    require: Literal["good", "watch"] | None = Field(
+        None, description="the worst verdict with which the job still exits 0; default: any"
+    )
+
+
+class AuditFootprint(Judging):
     """Say what items and sequences weigh on disk, against the alternatives."""
 
     sequences: Table | None = Field(None, description="the table of segments")
@@ -86,7 +95,7 @@ class AuditFootprint(Reporting):
         return self
 
 
-class _Sampling(Reporting):
+class _Sampling(Judging):
     """An audit of a codebook's SIDs that draws items, and calls them as people do."""
 
     item_sids: Table = Field(description="what quantize_items wrote")

@@ -2,27 +2,30 @@
 
 import argparse
 import datetime
-import logging
+import os
+import signal
 import sys
+import threading
+import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, get_args
 
-from pyspark.logger import PySparkLogger
 from pyspark.sql import SparkSession
 
 from semantic_ids.config import JobConfig, load_config, to_yaml
 from semantic_ids.errors import SemanticIdsError
-from semantic_ids.spark.runs import Run, RunSummary, record_run, runs_output
+from semantic_ids.field_help import keys_of
+from semantic_ids.job_log import LogFormat, Speaker, log
+from semantic_ids.spark.runs import STARTED, Run, RunSummary, record_run, runs_output
 from semantic_ids.spark.session import SPARK_ERRORS, open_session, sentence_of
 
 __all__ = ["Plan", "run_job"]
 
 EXIT_FAILURE = 1
-
-log = logging.getLogger("semantic_ids")
+_PARENT_S = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,59 +66,72 @@ def run_job(
     Returns
     -------
     int
-        0, or 2 for what the user can mend, or 1 for the rest; one sentence on standard error.
+        0, or 2 for what the user can mend, 3 for a verdict that `require` does not allow, or 1 for
+        the rest; one sentence on standard error.
     """
     job = _job_name(config_type)
-    parser = _parser(job, config_type)
-    options = parser.parse_intermixed_args(arguments)
-    _log_to_stderr(options.verbose)
+    options = _parser(job, config_type).parse_intermixed_args(arguments)
+    speaker = Speaker(job, options.log_format, verbose=options.verbose)
     try:
         overrides = [*options.overrides, *options.formats]
         config = load_config(config_type, options.config, overrides)
     except SemanticIdsError as error:
-        return _fail(job, error, options.verbose)
+        return _fail(speaker, error)
     if options.print_config:
         sys.stdout.write(to_yaml(config))
         return 0
     if options.check:
         return 0
-    return _execute(job, config, prepare, options)
+    return _execute(speaker, config, prepare, dry_run=options.dry_run)
 
 
 def _execute(
-    job: str,
-    config: C,
-    prepare: Callable[[SparkSession, C], Plan],
-    options: argparse.Namespace,
+    speaker: Speaker, config: C, prepare: Callable[[SparkSession, C], Plan], *, dry_run: bool
 ) -> int:
     started_at = datetime.datetime.now(datetime.UTC)
     is_ours = SparkSession.getActiveSession() is None
-    spark = open_session(f"semantic-ids {job}")
-    run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
-    run = Run(run_id, job, started_at, config.model_dump(mode="json"))
+    spark = open_session(f"semantic-ids {speaker.job}")
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit started this process
+        threading.Thread(target=_end_with_parent, daemon=True).start()
+    run_id = speaker.run_id = f"{started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+    run = Run(run_id, speaker.job, started_at, config.model_dump(mode="json"))
+    records = config.records and not dry_run
     try:
-        if config.runs:
+        if config.runs and config.records:
             runs_output(config.runs).check(spark)
         plan = prepare(spark, config)
-        if options.dry_run:
-            lines = [f"{job}: dry run, nothing is written", *plan.steps]
-            sys.stdout.write("\n  ".join(lines) + "\n")
+        if dry_run:
+            speaker.summary("\n  ".join(["dry run, nothing is written", *plan.steps]))
             return 0
         for line in plan.steps:
-            log.info("%s: %s", job, line)
+            log.info("%s: %s", speaker.job, line)
+        if records:
+            _record(spark, config, run, RunSummary("started"), STARTED)
         summary = plan.run(run_id)
-        _record(spark, config, run, summary, "succeeded")
+        if records:
+            _record(spark, config, run, summary, "failed" if summary.refusal else "succeeded")
+        if summary.refusal:
+            return _fail(speaker, summary.refusal)
     except Exception as error:
-        code = _fail(job, error, options.verbose)
-        if not options.dry_run:
+        code = _fail(speaker, error)
+        if records:
             _record_failure(spark, config, run, error)
         return code
     finally:
         if is_ours:
             spark.stop()
     seconds = (datetime.datetime.now(datetime.UTC) - started_at).total_seconds()
-    sys.stdout.write(f"{job}: {summary.message} [{seconds:.0f} s, run {run_id}]\n")
+    ending = f" [{seconds:.0f} s, run {run_id}]" if records else ""
+    speaker.summary(summary.message, ending, seconds=round(seconds, 3), **summary.counts())
     return 0
+
+
+def _end_with_parent() -> None:
+    """End when the JVM of spark-submit has ended, by a signal: nobody else would tell us."""
+    parent = os.getppid()
+    while os.getppid() == parent:
+        time.sleep(_PARENT_S)
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def _record(
@@ -134,13 +150,14 @@ def _record_failure(spark: SparkSession, config: JobConfig, run: Run, error: Exc
         log.warning("%s: the failed run could not be recorded in %s", run.job, config.runs)
 
 
-def _fail(job: str, error: Exception, verbose: bool) -> int:
-    if verbose:
-        log.exception("%s failed", job)
-    hint = "" if verbose or isinstance(error, SemanticIdsError) else " (--verbose shows the trace)"
-    sentence = " ".join(_sentence(error).splitlines())
-    sys.stderr.write(f"{job}: error: {sentence}{hint}\n")
-    return error.exit_code if isinstance(error, SemanticIdsError) else EXIT_FAILURE
+def _fail(speaker: Speaker, error: Exception) -> int:
+    if speaker.verbose:
+        log.exception("%s failed", speaker.job)
+    ours = isinstance(error, SemanticIdsError)
+    hint = "" if speaker.verbose or ours else " (--verbose shows the trace)"
+    code = error.exit_code if isinstance(error, SemanticIdsError) else EXIT_FAILURE
+    speaker.error(" ".join(_sentence(error).splitlines()), hint, code)
+    return code
 
 
 def _sentence(error: Exception) -> str:
@@ -157,7 +174,10 @@ def _job_name(config_type: type[JobConfig]) -> str:
 
 
 def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
-    lines = [f"  {name}: {_field_help(field)}" for name, field in config_type.model_fields.items()]
+    lines = [
+        f"  {key.name}: {key.kind}, {key.default}\n      {key.description}"
+        for key in keys_of(config_type)
+    ]
     parser = argparse.ArgumentParser(
         prog=f"./spark-submit.sh {job}",
         description=config_type.__doc__,
@@ -181,6 +201,9 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
     parser.add_argument("--print-config", action="store_true", help="print the whole configuration")
     parser.add_argument("--dry-run", action="store_true", help="open the inputs, write nothing")
     parser.add_argument("--check", action="store_true", help="validate the configuration only")
+    parser.add_argument(
+        "--log-format", choices=get_args(LogFormat), default="text", help="json: one object a line"
+    )
     parser.add_argument("--verbose", action="store_true", help="show stack traces")
     return parser
 
@@ -189,15 +212,3 @@ def _has_formats(config_type: type[JobConfig]) -> bool:
     """Say whether a job's report comes in several formats."""
     report = config_type.model_fields.get("report")
     return "formats" in getattr(report and report.annotation, "model_fields", {})
-
-
-def _field_help(field: Any) -> str:
-    default = "" if field.is_required() else f" (default: {field.default})"
-    return f"{field.description or ''}{default}"
-
-
-def _log_to_stderr(verbose: bool) -> None:
-    logging.basicConfig(format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
-    log.setLevel(logging.DEBUG if verbose else logging.INFO)
-    # pyspark prints the Java trace of errors that we handle
-    PySparkLogger.getLogger("SQLQueryContextLogger").disabled = not verbose

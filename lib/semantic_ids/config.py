@@ -1,19 +1,39 @@
 """Job configuration: one YAML, `key=value` overrides with dots, validated before Spark starts."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import UnionType
-from typing import Annotated, Any, Self, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from semantic_ids.errors import ConfigError, nearest
 
 __all__ = ["JobConfig", "Section", "Table", "load_config", "to_yaml"]
 
-Table = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+
+def _no_credentials(table: str) -> str:
+    if re.match(r"[\w+.-]+://[^/@]*:[^/]*@", table):
+        raise ValueError("must hold no user and password; give them to Spark (docs/security.md)")
+    return table
+
+
+Table = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1),
+    AfterValidator(_no_credentials),
+]
 
 _TABLES = (
     "embeddings",
@@ -24,6 +44,8 @@ _TABLES = (
     "events",
     "sequences",
     "releases",
+    "users",
+    "items",
     "runs",
 )
 
@@ -39,7 +61,9 @@ class Section(BaseModel):
 class JobConfig(Section):
     """What every job takes. A table is a path (it holds a slash) or a name in the catalogue."""
 
-    runs: Table | None = None
+    records: ClassVar[bool] = True  # whether its runs have rows in `runs`
+
+    runs: Table | None = Field(None, description="the table that takes a row at start and end")
 
     @model_validator(mode="after")
     def _tables_differ(self) -> Self:
@@ -159,7 +183,21 @@ def _sentence(config_type: type[BaseModel], error: ErrorDetails) -> str:
     rule = error["msg"].removeprefix("Value error, ")
     if error["type"] == "value_error":
         return f"{where}: {rule}" if error["loc"] else rule
-    return f"{where}: {rule[0].lower()}{rule[1:]}, got {error['input']!r}"
+    got = "a secret" if _is_secret(config_type, error["loc"]) else repr(error["input"])
+    return f"{where}: {rule[0].lower()}{rule[1:]}, got {got}"
+
+
+def _is_secret(config_type: type[BaseModel], location: Sequence[int | str]) -> bool:
+    """Say whether a value is of a field of type SecretStr, whose value pydantic never shows."""
+    model: type[BaseModel] | None = config_type
+    for part in location:
+        field = model.model_fields.get(str(part)) if model else None
+        if field is None:
+            break
+        if "SecretStr" in str(field.annotation):
+            return True
+        model = _model_in(field.annotation)
+    return False
 
 
 def _names_beside(config_type: type[BaseModel], location: Sequence[int | str]) -> list[str]:
@@ -174,7 +212,8 @@ def _names_beside(config_type: type[BaseModel], location: Sequence[int | str]) -
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    options = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    holds_others = get_origin(annotation) in (Union, UnionType, list)
+    options = get_args(annotation) if holds_others else [annotation]
     for option in options:
         if isinstance(option, type) and issubclass(option, BaseModel):
             return option

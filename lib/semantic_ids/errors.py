@@ -12,6 +12,7 @@ __all__ = [
     "ShapeError",
     "SpecError",
     "TableError",
+    "VerdictError",
     "nearest",
 ]
 
@@ -44,6 +45,12 @@ class ArtefactError(SemanticIdsError, ValueError):
 
 class TableError(SemanticIdsError, LookupError):
     """A table is missing, empty, or has other columns than the job needs."""
+
+
+class VerdictError(SemanticIdsError, ValueError):
+    """An audit's verdict is worse than its configuration allows; the page is written."""
+
+    exit_code: ClassVar[int] = 3
 
 
 def nearest(name: str, names: Collection[str]) -> str:

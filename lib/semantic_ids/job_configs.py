@@ -3,7 +3,7 @@
 import contextlib
 import datetime
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
@@ -14,7 +14,10 @@ __all__ = [
     "BuildSequences",
     "CompactSequences",
     "FitCodebook",
+    "ForgetItems",
+    "ForgetUsers",
     "QuantizeItems",
+    "Status",
     "SwitchRelease",
 ]
 
@@ -165,3 +168,50 @@ class CompactSequences(JobConfig):
         if self.first_ds and self.last_ds and self.first_ds > self.last_ds:
             raise ValueError(f"last_ds: must not be before {self.first_ds}, got {self.last_ds}")
         return self
+
+
+Hours = Annotated[
+    float,
+    Field(
+        ge=0,
+        le=87_600,
+        description="how long readers may still open what stood before; 0: erase it now",
+    ),
+]
+
+
+class ForgetUsers(JobConfig):
+    """Remove users from the sequences, and from their history."""
+
+    users: Table = Field(description="user_id of those to forget; ids never stand in a config")
+    events: Table | None = Field(
+        None, description="refuse users who still have events there; default: no such check"
+    )
+    sequences: Table = Field(description="the table of segments")
+    retention_hours: Hours = 168
+
+
+class ForgetItems(JobConfig):
+    """Remove items from the tables of quantize_items, and from their history."""
+
+    items: Table = Field(description="item_id of those to forget; ids never stand in a config")
+    embeddings: Table | None = Field(
+        None, description="refuse items that are still there; default: no such check"
+    )
+    item_sids: Table = Field(description="item_id, sid, codebook_id")
+    rejected_items: Table = Field(description="item_id, reason, run_id, codebook_id")
+    sid_items: Table | None = Field(None, description="sid, item_id, codebook_id: the way back")
+    retention_hours: Hours = 168
+
+
+class Status(JobConfig):
+    """Say how the tables stand: each job's last run, row counts, codebooks, lag."""
+
+    records: ClassVar[bool] = False
+
+    runs: Table = Field(description="where the jobs file their runs")
+    codebooks: Table | None = Field(None, description="name the codebooks that are in use")
+    item_sids: Table | None = Field(None, description="count SIDs by codebook")
+    embeddings: Table | None = Field(None, description="how far item_sids is behind it")
+    sequences: Table | None = Field(None, description="count events by codebook")
+    events: Table | None = Field(None, description="how far sequences is behind it")

@@ -2,6 +2,7 @@
 
 from churn_values import hostile_churn_page
 from footprint_values import hostile_footprint_page
+from ne_values import hostile_ne_page
 from quality_values import hostile_quality_page
 
 from semantic_ids.report import Chart, Column, Finding, Page, Section, Table
@@ -226,10 +227,16 @@ def footprint() -> Page:
     return hostile_footprint_page(tuple(HOSTILE.values()))
 
 
+def ne() -> Page:
+    """Give the page of evaluate_ne, its names hostile."""
+    return hostile_ne_page(tuple(HOSTILE.values()))
+
+
 PAGES = {
     "churn": churn,
     "footprint": footprint,
     "hostile": hostile_page,
+    "ne": ne,
     "plain": plain_page,
     "quality": quality,
 }

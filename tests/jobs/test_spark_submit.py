@@ -1,7 +1,9 @@
 """The jobs as their users run them: spark-submit, real data, killed and run again."""
 
 import os
+import signal
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
-from submit import Submit
+from submit import Submit, living, until
 
 from semantic_ids.codebook import encode, load
 
@@ -124,6 +126,23 @@ def test_dry_run_says_what_it_would_do_and_writes_nothing(shop: Shop) -> None:
     assert "nothing is written" in said
     assert "sample up to 100,000 rows of label_embedding" in said
     assert sorted(shop.folder.rglob("*")) == before
+
+
+def test_a_signal_ends_every_process_of_a_job(shop: Shop) -> None:
+    endless = "spec={stages: [ternary: 25], rounds: 1000000}"
+    log = shop.folder / "runs" / "_delta_log"
+    n_commits = len(list(log.glob("*.json")))
+    process = shop.submit.start("fit_codebook", *shop.overrides("fit_codebook"), endless)
+    until(lambda: len(list(log.glob("*.json"))) > n_commits, process, DEADLINE_S)
+    os.kill(process.pid, signal.SIGTERM)
+    process.communicate(timeout=DEADLINE_S)
+    assert process.returncode == 128 + signal.SIGTERM
+    deadline = time.monotonic() + 30
+    while living(process.pid):
+        assert time.monotonic() < deadline, living(process.pid)
+        time.sleep(0.1)
+    runs = sorted(shop.rows("runs").to_pylist(), key=lambda run: run["started_at"])
+    assert runs[-1]["status"] == "started"
 
 
 @pytest.mark.parametrize(

@@ -18,9 +18,13 @@ from semantic_ids.job_configs import (
     BuildSequences,
     CompactSequences,
     FitCodebook,
+    ForgetItems,
+    ForgetUsers,
     QuantizeItems,
+    Status,
     SwitchRelease,
 )
+from semantic_ids.ne_configs import EvaluateNe
 
 JOBS = {
     "audit_churn": AuditChurn,
@@ -29,8 +33,12 @@ JOBS = {
     "browse_items": BrowseItems,
     "build_sequences": BuildSequences,
     "compact_sequences": CompactSequences,
+    "evaluate_ne": EvaluateNe,
     "fit_codebook": FitCodebook,
+    "forget_items": ForgetItems,
+    "forget_users": ForgetUsers,
     "quantize_items": QuantizeItems,
+    "status": Status,
     "switch_release": SwitchRelease,
     "train_fusion": TrainFusion,
 }

@@ -19,9 +19,12 @@ ROOMS = {
     "fusion": {"codebook", "errors"},
     "trainers": {"codebook", "errors"},
     "report": {"codebook", "errors"},
+    "experiment": {"codebook", "errors", "report", "trainers"},
     "config": {"errors"},
+    "field_help": {"config"},
     "job_configs": {"codebook", "config", "errors"},
     "audit_configs": {"config", "job_configs", "report"},
+    "ne_configs": {"audit_configs", "config", "job_configs"},
     "fusion_configs": {"audit_configs", "codebook", "config", "job_configs"},
     "spark": {
         "audit_configs",
@@ -30,10 +33,21 @@ ROOMS = {
         "fusion",
         "fusion_configs",
         "job_configs",
+        "ne_configs",
         "report",
     },
-    "cli": {"config", "errors", "spark"},
-    "jobs": {"audit_configs", "cli", "codebook", "fusion_configs", "job_configs", "spark"},
+    "job_log": set(),
+    "cli": {"config", "errors", "field_help", "job_log", "spark"},
+    "jobs": {
+        "audit_configs",
+        "cli",
+        "codebook",
+        "experiment",
+        "fusion_configs",
+        "job_configs",
+        "ne_configs",
+        "spark",
+    },
     "__init__": {"estimator"},
 }
 THIRD_PARTIES = {
@@ -43,16 +57,20 @@ THIRD_PARTIES = {
     "fusion": {"numpy", "safetensors", "torch"},
     "trainers": {"numpy", "pyarrow", "torch", "deltalake", "xxhash"},
     "report": {"jinja2", "matplotlib", "numpy"},
+    "experiment": {"numpy", "pyarrow", "torch"},
     "config": {"pydantic", "pydantic_core", "yaml"},
+    "field_help": {"pydantic"},
     "job_configs": {"pydantic"},
     "audit_configs": {"pydantic"},
     "fusion_configs": {"pydantic"},
+    "ne_configs": {"pydantic"},
     "spark": {"numpy", "pyarrow", "pyspark", "delta", "py4j"},
+    "job_log": {"pyspark"},
     "cli": {"pyspark"},
     "jobs": {"pyspark"},
     "__init__": set(),
 }
-FACES = ("codebook", "fusion", "trainers", "report")
+FACES = ("codebook", "fusion", "trainers", "report", "experiment")
 
 
 def files_of_rooms():
@@ -164,6 +182,10 @@ def loaded_by(statement):
         ("semantic_ids.audit_configs", {"pyspark", "pyarrow", "torch", "pandas", "matplotlib"}),
         ("semantic_ids.fusion", {"pyspark", "pyarrow", "pydantic", "pandas"}),
         ("semantic_ids.trainers", {"pyspark", "py4j", "delta", "pydantic", "pandas"}),
+        (
+            "semantic_ids.experiment",
+            {"pyspark", "py4j", "delta", "pydantic", "pandas", "matplotlib"},
+        ),
         ("semantic_ids.spark.segments", {"pyspark", "torch", "pydantic", "pandas"}),
     ],
 )

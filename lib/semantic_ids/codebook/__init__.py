@@ -33,6 +33,12 @@ from semantic_ids.codebook.information import PairInformation, pair_information
 from semantic_ids.codebook.int8 import from_int8, to_int8
 from semantic_ids.codebook.jackknife import jackknife_half_width
 from semantic_ids.codebook.neighbours import Recall, neighbour_recall
+from semantic_ids.codebook.normalized_entropy import (
+    base_entropy,
+    bootstrap_gains,
+    log_losses,
+    normalized_entropy,
+)
 from semantic_ids.codebook.purity import Purity, prefix_purity, tenths
 from semantic_ids.codebook.quality import Errors, error_curve, measure_errors, relative_error
 from semantic_ids.codebook.search import SIDIndex, distances, nearest, squared_norms
@@ -70,6 +76,8 @@ __all__ = [
     "SidCounts",
     "SizeClass",
     "Use",
+    "base_entropy",
+    "bootstrap_gains",
     "bytes_to_sids",
     "choose_grid",
     "churn_by_group",
@@ -90,12 +98,14 @@ __all__ = [
     "latents_of",
     "load",
     "load_file",
+    "log_losses",
     "measure_category",
     "measure_errors",
     "moved_distances",
     "nearest",
     "needless_share",
     "neighbour_recall",
+    "normalized_entropy",
     "null_sid",
     "pack_digits",
     "pair_information",

@@ -24,6 +24,8 @@ from semantic_ids.report.footprint import (
 from semantic_ids.report.footprint_growth import History, Moment, is_long
 from semantic_ids.report.footprint_page import footprint_headline, footprint_page
 from semantic_ids.report.formats import Format, file_name, render
+from semantic_ids.report.ne import ArmScore, Interval, NeReport, RegimeScore, SliceScore
+from semantic_ids.report.ne_page import ne_headline, ne_page
 from semantic_ids.report.page import (
     Chart,
     Column,
@@ -52,6 +54,7 @@ from semantic_ids.report.training import Training, training_page
 
 __all__ = [
     "Arm",
+    "ArmScore",
     "ByteUse",
     "Catalogue",
     "CategoryChurn",
@@ -70,21 +73,25 @@ __all__ = [
     "Format",
     "FusedQuality",
     "History",
+    "Interval",
     "Kind",
     "Moment",
     "MovedItem",
     "NeArm",
+    "NeReport",
     "NeRun",
     "Page",
     "Part",
     "PrefixCounts",
     "Quality",
+    "RegimeScore",
     "Sample",
     "Section",
     "Serving",
     "SharedSid",
     "Shown",
     "SideShown",
+    "SliceScore",
     "Table",
     "TableSize",
     "Training",
@@ -99,6 +106,8 @@ __all__ = [
     "footprint_headline",
     "footprint_page",
     "is_long",
+    "ne_headline",
+    "ne_page",
     "quality_headline",
     "quality_page",
     "render",

@@ -25,9 +25,11 @@ from semantic_ids.spark.versions import FullRunError, ReadListing
 __all__ = [
     "ALL",
     "COMPACTION",
+    "FORGET",
     "KEY",
     "LOST_TURNS",
     "SINCE",
+    "builds_since_base",
     "inputs_of",
     "last_build",
     "new_events",
@@ -46,6 +48,7 @@ _TURNS = 20
 ALL = "all"
 SINCE = "since"
 COMPACTION = "compaction"
+FORGET = "forget"  # of users: a build that ran meanwhile may have read their events, and runs again
 
 _RULES = ("tie_break", "event_columns", "missing_items", "buckets", "codebook_id", "events_id")
 
@@ -78,7 +81,17 @@ def last_build(commits: Sequence[Commit], inputs: Mapping[str, Any]) -> Commit |
 
 def _builds(commits: Sequence[Commit]) -> list[Commit]:
     found = (commit for commit in commits if commit.key == KEY)
-    return [commit for commit in found if commit.inputs["scope"] != COMPACTION]
+    return [commit for commit in found if commit.inputs["scope"] not in (COMPACTION, FORGET)]
+
+
+def builds_since_base(commits: Sequence[Commit]) -> list[Commit]:
+    """Give the builds that say which events stand in the table, newest first."""
+    found = []
+    for build in _builds(commits):
+        found.append(build)
+        if build.inputs["scope"] in (ALL, SINCE):
+            break
+    return found
 
 
 @dataclass
@@ -174,7 +187,8 @@ def write_build(
     Raises
     ------
     AnotherRunError
-        If another build that touches the same events, or for a day a compaction, committed.
+        If another build that touches the same events, or a run of forget_users, or for a day a
+        compaction, committed.
     """
     scope, spark = commit.inputs["scope"], rows.sparkSession
     where = None if scope == ALL else f"ds = '{scope}'"
@@ -191,7 +205,7 @@ def write_build(
             if scope in (ALL, SINCE):
                 touching = others - {COMPACTION}
             else:
-                touching = others & {ALL, SINCE, COMPACTION, scope}
+                touching = others & {ALL, SINCE, COMPACTION, FORGET, scope}
             if not since or touching or not turns_left:
                 raise
         else:

@@ -22,6 +22,7 @@ from semantic_ids.spark.churn_inputs import ChurnInputs, Side, files_there
 from semantic_ids.spark.churn_items import PairedItems, count_items, draw_pairs
 from semantic_ids.spark.churn_measures import Names, measure_churn
 from semantic_ids.spark.drawing import look_up_readable
+from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
 
@@ -58,7 +59,7 @@ def audit_churn(config: AuditChurn, inputs: ChurnInputs, run_id: str) -> RunSumm
     churn = measure_churn(config, inputs, (items, *events), pairs, names=names, compared=compared)
     page = churn_page(churn)
     files = write_page(Path(config.report.folder), page, config.report.formats)
-    return _summary(churn, page, inputs, files[0])
+    return hold_to(config.require, _summary(churn, page, inputs, files[0]), page, files[0])
 
 
 def _names(config: AuditChurn, inputs: ChurnInputs, pairs: PairedItems) -> Names:

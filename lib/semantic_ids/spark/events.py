@@ -53,7 +53,7 @@ _RESERVED = re.compile(
     r"|tie_\d+",
     re.IGNORECASE,
 )
-_FORBIDDEN = frozenset(" ,;{}()\n\t=.`")  # a Delta column holds none of these, or needs quotes
+_FORBIDDEN = frozenset(" ,;{}()\n\t=.`*")  # a Delta column holds none of these, or needs quotes
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ def event_dtypes(events: Source, columns: Sequence[str]) -> dict[str, str]:
         if _RESERVED.fullmatch(column) or _FORBIDDEN & set(column):
             raise TableError(
                 f"event_columns: {column!r} must be a name that sequences has no other use for, "
-                "without spaces, dots, brackets, backticks or any of , ; ="
+                "without spaces, dots, brackets, backticks or any of , ; = *"
             )
         if type(found) not in _DTYPES:
             raise TableError(

@@ -1,22 +1,24 @@
-"""Rows of a Delta table at known places go and others come, in one commit without a search.
+"""Rows of a Delta table at known places or in known files go and others come, in one commit.
 
 Delta's MERGE joins the table with the changes two or three times to find what a run has found
 before. Here its own parts, those that mark rows in deletion vectors, are given the places.
 They are no public interface: delta-spark is pinned, and the tests read what they wrote.
 """
 
+import time
 from typing import Any, cast
 
 from delta.exceptions import ConcurrentTransactionException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.session import with_settings
-from semantic_ids.spark.snapshots import snapshot_of
+from semantic_ids.spark.snapshots import files_of, snapshot_of
 
-__all__ = ["PLACE", "exchange_rows", "marks_rows", "with_places"]
+__all__ = ["PLACE", "exchange_rows", "marks_rows", "rewrite_files", "with_places"]
 
 PLACE = ("file_path", "row_index")
 
@@ -77,6 +79,62 @@ def exchange_rows(
         came = transaction.writeFiles(new._jdf)
         try:
             delta.commit(transaction, went.concat(came), turn)
+        except ConcurrentTransactionException:
+            raise output.overtaken() from None
+
+
+def rewrite_files(
+    output: Output,
+    table: DataFrame,
+    paths: list[str],
+    *,
+    rows: DataFrame,
+    commit: Commit,
+    turn: Turn,
+) -> None:
+    """Put rows in place of whole files, in one commit on top of the version that was read.
+
+    Parameters
+    ----------
+    output : Output
+    table : DataFrame
+        One version of it.
+    paths : list of str
+        Files of that version, as its log writes them.
+    rows : DataFrame
+        What takes their place: all columns of the table.
+    commit : Commit
+    turn : Turn
+
+    Raises
+    ------
+    AnotherRunError
+        If another run used the turn since.
+    SemanticIdsError
+        If a file is not of that version; nothing is written then.
+    """
+    spark = table.sparkSession
+    settings = {
+        "spark.databricks.delta.commitInfo.userMetadata": commit.to_json(),
+        "spark.sql.parquet.compression.codec": "zstd",
+    }
+    with with_settings(spark, settings):
+        delta = _Delta(spark)
+        snapshot = snapshot_of(table)
+        transaction = delta.begin(snapshot)
+        if transaction.txnVersion(turn.key) >= turn.number:
+            raise output.overtaken()
+        files = list(files_of(snapshot, paths))
+        if len(files) != len(paths):
+            raise SemanticIdsError(
+                f"{output.name}: {len(paths)} files of the version read must be in its log, "
+                f"got {len(files)}"
+            )
+        changes = transaction.writeFiles(rows._jdf)
+        for file in files:
+            changes = changes.appended(file.removeWithTimestamp(int(time.time() * 1000), True))
+        try:
+            delta.commit(transaction, changes, turn)
         except ConcurrentTransactionException:
             raise output.overtaken() from None
 

@@ -39,6 +39,7 @@ from semantic_ids.spark.footprint_sample import (
 )
 from semantic_ids.spark.footprint_tables import items_of, measure_tables
 from semantic_ids.spark.footprint_ways import distribution, fits_float16
+from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source
@@ -89,7 +90,8 @@ def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunS
             footprint = _compare(footprint, drawn, scratch)
         page = footprint_page(footprint)
         files = stage_page(scratch, page, config.report.formats)
-    return _summary(footprint, page, inputs, folder / files[0])
+    file = folder / files[0]
+    return hold_to(config.require, _summary(footprint, page, inputs, file), page, file)
 
 
 def _draw(config: AuditFootprint, inputs: Inputs, totals: SequenceTotals | None) -> _Drawn | None:

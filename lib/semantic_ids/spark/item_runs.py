@@ -30,7 +30,7 @@ from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.sources import UNVERSIONED, Source
 from semantic_ids.spark.versions import FullRunError
 
-__all__ = ["ItemRun", "update_sids"]
+__all__ = ["ItemRun", "in_order_at_times", "update_sids"]
 
 _REWRITE = 0.25  # of the rows; where more moved, all are written in order
 
@@ -149,10 +149,10 @@ def _changed(run: ItemRun, tables: ItemTables, standing: Standing, scratch: Scra
         f"{counts or 'no SID changed'}; only changes since {since} read, {changes.way}{again}, "
         f"{_how(recoded.read)}"
     )
-    return _in_order_at_times(Result(rows, outcome, rejects=rejects), moves, standing)
+    return in_order_at_times(Result(rows, outcome, rejects=rejects), moves, standing)
 
 
-def _in_order_at_times(result: Result, moves: Moves, standing: Standing) -> Result:
+def in_order_at_times(result: Result, moves: Moves, standing: Standing) -> Result:
     """Write all SIDs in order once many have moved: small files and deletion vectors add up."""
     n_moved = sum(moves.counts.values()) + standing.commit.rows["moved"]
     n_sids = result.rows["out"] + result.rows["kept"]

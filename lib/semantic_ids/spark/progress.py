@@ -1,13 +1,15 @@
-"""How far a fit is: a line that is written over on a terminal, log lines elsewhere."""
+"""How far a job is: a line that is written over on a terminal, log lines elsewhere."""
 
 import logging
 import sys
+import time
 from collections.abc import Callable
 from typing import TextIO
 
-__all__ = ["report_progress"]
+__all__ = ["count_steps", "report_progress"]
 
 _BAR = 30
+_LINES = 20
 
 log = logging.getLogger("semantic_ids")
 
@@ -27,6 +29,29 @@ def report_progress(
     if not terminal:
         return lambda step, value: log.info("%s: %s, %s %.4f", job, step, measure, value)
     return _Bar(sys.stderr, job, n_bytes, n_rounds, measure).show
+
+
+def count_steps(job: str, n_steps: int, *, terminal: bool) -> Callable[[str], None]:
+    """Give what a job calls after each of its steps, with what the step was.
+
+    Off a terminal, a line is logged at each twentieth of the way.
+    """
+    began, done = time.monotonic(), 0
+
+    def show(step: str) -> None:
+        nonlocal done
+        done += 1
+        left = (time.monotonic() - began) / done * (n_steps - done)
+        if terminal:
+            full = _BAR * done // n_steps
+            end = "\n" if done == n_steps else "\r"
+            bar = f"[{'#' * full}{'.' * (_BAR - full)}]"
+            sys.stderr.write(f"\r{job}: {bar} {step}, {left:.0f} s to go\033[K{end}")
+            sys.stderr.flush()
+        elif done * _LINES // n_steps > (done - 1) * _LINES // n_steps:
+            log.info("%s: %s of %s, %s, %.0f s to go", job, done, n_steps, step, left)
+
+    return show
 
 
 class _Bar:

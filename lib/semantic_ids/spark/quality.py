@@ -7,6 +7,7 @@ from typing import Any
 
 from semantic_ids.audit_configs import AuditQuality
 from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
+from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
 from semantic_ids.spark.quality_fused import measure_fused
@@ -48,7 +49,7 @@ def audit_quality(config: AuditQuality, inputs: QualityInputs, run_id: str) -> R
     quality = measure(config, inputs.filed, counts, drawn, new=new, shown=shown, fused=fused)
     page = quality_page(quality)
     files = write_page(Path(config.report.folder), page, config.report.formats)
-    return _summary(quality, page, inputs, files[0])
+    return hold_to(config.require, _summary(quality, page, inputs, files[0]), page, files[0])
 
 
 def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:

@@ -14,7 +14,7 @@ from pyspark.sql.types import (
 )
 
 from semantic_ids.codebook import Codebook
-from semantic_ids.job_configs import QuantizeItems
+from semantic_ids.job_configs import ForgetItems, QuantizeItems
 from semantic_ids.spark.encoding import Encoded, Stored, sids_of
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.sources import Source, quoted
@@ -83,7 +83,7 @@ class Outputs:
     sid_items: Output | None = None
 
     @classmethod
-    def of(cls, config: QuantizeItems, item_id: DataType) -> "Outputs":
+    def of(cls, config: QuantizeItems | ForgetItems, item_id: DataType) -> "Outputs":
         """Describe them as the configuration names them."""
         return cls(
             item_sids_output(config.item_sids, item_id),

@@ -1,4 +1,4 @@
-"""The runs table: one row for each execution of a job."""
+"""The runs table: a row when a job begins its work, and one when it ends."""
 
 import datetime
 import json
@@ -17,9 +17,14 @@ from pyspark.sql.types import (
     TimestampType,
 )
 
+from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.sources import quoted
 
-__all__ = ["Run", "RunSummary", "account", "record_run", "runs_output"]
+__all__ = ["STARTED", "Run", "RunSummary", "account", "record_run", "runs_output"]
+
+STARTED = "started"
+_RULE = f"status in ('{STARTED}', 'succeeded', 'failed')"
 
 _SCHEMA = StructType(
     [
@@ -53,7 +58,10 @@ class Run:
 
 @dataclass(frozen=True)
 class RunSummary:
-    """What a job did: row counts, the versions it read, and one sentence."""
+    """What a job did: row counts, the versions it read, and one sentence.
+
+    A job that did its work and must still end as failed says why in `refusal`.
+    """
 
     message: str
     codebook_id: str | None = None
@@ -63,6 +71,13 @@ class RunSummary:
     rows_rejected: int | None = None
     size_bytes: int | None = None
     metrics: Mapping[str, Any] = field(default_factory=dict)
+    refusal: SemanticIdsError | None = None
+
+    def counts(self) -> dict[str, Any]:
+        """Give what a machine wants to know of it."""
+        counts = ("rows_in", "rows_out", "rows_rejected", "size_bytes")
+        names = ("codebook_id", "inputs", *counts, "metrics")
+        return {name: getattr(self, name) for name in names}
 
 
 def account(balance: str, rejected: Mapping[str, int], outcome: str) -> str:
@@ -73,21 +88,20 @@ def account(balance: str, rejected: Mapping[str, int], outcome: str) -> str:
 
 def runs_output(table: str) -> Output:
     """Describe the runs table."""
-    constraints = {"status_known": "status in ('succeeded', 'failed')"}
-    return Output("runs", table, _SCHEMA, constraints=constraints)
+    return Output("runs", table, _SCHEMA, constraints={"status_known": _RULE})
 
 
 def record_run(
     spark: SparkSession, output: Output, *, run: Run, summary: RunSummary, status: str
 ) -> None:
-    """Append the row of a finished run."""
+    """Append the row of a run that begins or ends; a run has one of each, with one run_id."""
     elapsed = datetime.datetime.now(datetime.UTC) - run.started_at
     row = (
         run.run_id,
         run.job,
         status,
         run.started_at,
-        elapsed.total_seconds(),
+        None if status == STARTED else elapsed.total_seconds(),
         summary.codebook_id,
         dict(summary.inputs),
         summary.rows_in,
@@ -99,4 +113,16 @@ def record_run(
         json.dumps(run.config),
     )
     output.create(spark)
+    if status == STARTED:
+        _widen(spark, output)
     output.append(spark.createDataFrame([row], _SCHEMA).coalesce(1))
+
+
+def _widen(spark: SparkSession, output: Output) -> None:
+    """Let a table that knows finished runs only take the rows of runs that begin."""
+    kept = output.open_table(spark).detail().select("properties").collect()[0][0]
+    if kept.get("delta.constraints.status_known") == _RULE:
+        return
+    table = f"delta.{quoted(output.folder(spark))}"
+    spark.sql(f"alter table {table} drop constraint if exists status_known")
+    spark.sql(f"alter table {table} add constraint status_known check ({_RULE})")

@@ -15,6 +15,7 @@ from semantic_ids.spark.places import hadoop_path
 __all__ = [
     "StoredFile",
     "digest_of",
+    "files_of",
     "keep_listing",
     "list_files",
     "only_files",
@@ -50,13 +51,17 @@ def stored_files(spark: SparkSession, snapshot: Any) -> dict[tuple[str, str | No
     return {(row[0], row[1]): row[2] for row in listed}
 
 
+def files_of(snapshot: Any, paths: Iterable[str]) -> Any:
+    """Give Delta's own descriptions of some files of a snapshot; paths as the log writes them."""
+    literals = ", ".join("'" + p.replace("\\", "\\\\").replace("'", "\\'") + "'" for p in paths)
+    return snapshot.allFiles().filter(f"path in ({literals})" if literals else "false").collect()
+
+
 def rows_of_files(spark: SparkSession, snapshot: Any, paths: Iterable[str]) -> DataFrame:
     """Read some files of a snapshot, as the table reads them; paths as the log writes them."""
-    literals = ", ".join("'" + p.replace("\\", "\\\\").replace("'", "\\'") + "'" for p in paths)
-    chosen = snapshot.allFiles().filter(f"path in ({literals})" if literals else "false")
     scala = spark.sparkContext._jvm.scala  # type: ignore[union-attr]  # py4j
     wrap = getattr(getattr(scala.collection.immutable, "ArraySeq$"), "MODULE$").unsafeWrapArray
-    files = wrap(chosen.collect())
+    files = wrap(files_of(snapshot, paths))
     log = snapshot.deltaLog()
     return DataFrame(log.createDataFrame(snapshot, files, False, scala.Option.empty()), spark)
 

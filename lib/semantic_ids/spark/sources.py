@@ -17,7 +17,7 @@ from semantic_ids.spark.places import (
     open_delta,
     opening,
 )
-from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of, with_settings
 from semantic_ids.spark.snapshots import (
     StoredFile,
     digest_of,
@@ -29,7 +29,8 @@ from semantic_ids.spark.snapshots import (
 
 __all__ = ["UNVERSIONED", "Source", "open_source", "quoted"]
 
-
+# Delta refuses versions that a VACUUM might have emptied, whether one ran or not
+_ONLY_A_WEEK = "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration"
 UNVERSIONED = "unversioned"
 _GLOB = "__globPaths__"  # off: a path means itself, whatever characters are in it
 
@@ -84,8 +85,9 @@ class Source:
         return None if self.listing is None else list(self.rows.inputFiles())
 
     def read_version(self, number: int) -> DataFrame:
-        """Read another version of a Delta table."""
-        return self._load({"versionAsOf": number})
+        """Read another version of a Delta table, however old, if its files still stand."""
+        with with_settings(self.rows.sparkSession, {_ONLY_A_WEEK: "false"}):
+            return self._load({"versionAsOf": number})
 
     def read_feed(self, after: int) -> DataFrame:
         """Read what a Delta table's change data feed says of the versions after one, up to its own.

@@ -27,7 +27,8 @@ from semantic_ids.codebook.decoder import reconstruct
 from semantic_ids.codebook.grid import to_grid, to_wide_grid
 from semantic_ids.errors import InputError, ShapeError, SpecError
 
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "sids.json").read_text())
+VECTORS = Path(__file__).parents[3] / "docs" / "sid_vectors.json"
+GOLDEN = json.loads(VECTORS.read_text())["codebooks"]
 
 
 def by_hand():

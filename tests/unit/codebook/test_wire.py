@@ -1,6 +1,3 @@
-import json
-from pathlib import Path
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,8 +13,6 @@ from semantic_ids.codebook import (
     unpack_digits,
 )
 from semantic_ids.errors import InputError, ShapeError, SpecError
-
-GOLDEN = json.loads((Path(__file__).parent / "golden" / "wire.json").read_text())
 
 
 def digit_rows(n_digits):
@@ -57,15 +52,6 @@ def test_bytes_survive_as_sids(data, width):
     rows = hnp.arrays(np.uint8, st.tuples(st.integers(0, 20), st.just(width)))
     symbols = data.draw(rows)
     assert np.array_equal(sids_to_bytes(bytes_to_sids(symbols, width), width), symbols)
-
-
-@pytest.mark.parametrize(
-    "case", GOLDEN["ternary"], ids=lambda case: f"{len(case['digits'])} digits"
-)
-def test_golden_digits_give_golden_bytes(case):
-    sids = pack_digits([case["digits"]])
-    assert sids.tolist() == [case["sid"]]
-    assert sids_to_bytes(sids, len(case["bytes"])).tolist() == [case["bytes"]]
 
 
 def test_byte_zero_is_the_highest():
