@@ -114,7 +114,7 @@ train(rows(), SPEC, checkpoint=Path(sys.argv[1]), report=kill_after)
 def test_a_killed_training_resumes_to_the_same_codebook(codebook, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(HERE)])}
     killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)], env=environment, check=False, timeout=120
+        [sys.executable, "-c", KILLED, str(tmp_path)], env=environment, check=False, timeout=400
     )
     assert killed.returncode == -signal.SIGKILL
     seen = []
@@ -173,7 +173,7 @@ def test_two_processes_train_one_codebook(codebook, tmp_path):
     launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path), "OMP_NUM_THREADS": "1"}
     command = [sys.executable, *launch, str(file), str(tmp_path)]
-    subprocess.run(command, env=environment, check=True, timeout=120, capture_output=True)
+    subprocess.run(command, env=environment, check=True, timeout=400, capture_output=True)
     both = read_codebook(tmp_path)
     epochs = [json.loads(line) for line in (tmp_path / "epochs.jsonl").read_text().splitlines()]
     assert epochs == both.metrics["history"]
