@@ -179,7 +179,10 @@ def _through_spark(
         for batch in batches:
             yield encode_batch(batch, shared.value, binary_dtype)
 
-    vectors = [F.col(quoted(name)) for name in codebook.collections]
+    vectors = [  # mapInArrow looks columns up by names that it does not quote
+        F.col(quoted(name)).alias(f"vector_{place}")
+        for place, name in enumerate(codebook.collections)
+    ]
     columns = rows.select(F.col("item_id").cast(item_id), *vectors)
     return columns.mapInArrow(to_sids, _schema(item_id))
 
