@@ -46,6 +46,8 @@ class Output:
         TableError
             For that, or where nothing can be written at its path.
         """
+        if is_path(self.table) and "`" in self.table:  # Delta writes it into SQL as it is
+            raise TableError(f"{self.name}: a table's path must not hold `, got {self.table!r}")
         with opening(self.name, self.table):
             if self.exists(spark):
                 self._require_ours(self.open_table(spark))

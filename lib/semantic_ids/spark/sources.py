@@ -113,6 +113,8 @@ class Source:
         if column not in self.rows.columns:
             hint = nearest(column, self.rows.columns)
             raise TableError(f"{self.name}: {self.location} has no column {column!r}; {hint}")
+        if "${" in column:  # Hadoop puts a setting in its place, finds no such column, gives nulls
+            raise TableError(f"{self.name}: a column's name must not hold ${{, got {column!r}")
         return self.rows.schema[column].dataType
 
     def column(self, name: str) -> Column:
