@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from semantic_ids.codebook import Moves, Recall
 from semantic_ids.report.churn import CategoryChurn, Churn, MovedItem
 from semantic_ids.report.page import Chart, Column, Section, Table, Value
+from semantic_ids.report.quality_sample import recall_table
 
 __all__ = ["sample_sections"]
 
@@ -53,28 +54,12 @@ def _distances(moves: Moves, of_moved: Moves | None) -> Section:
 
 
 def _neighbours(recall: Recall) -> Section:
-    columns = (
-        Column("kept", "kept", "share"),
-        Column("low", "95 % interval from", "share"),
-        Column("high", "to", "share"),
-        Column("by_chance", "by chance", "share"),
-        Column("n_queries", "items asked", "count"),
-        Column("n_items", "items searched", "count"),
-    )
-    row = (
-        recall.mean,
-        recall.low,
-        recall.high,
-        recall.by_chance,
-        recall.n_queries,
-        recall.n_items,
-    )
     return Section(
         "neighbours",
         "Which neighbours items keep",
         f"Of the {recall.k} items nearest to an item by what SIDs decoded to before, this share is "
         f"among the {recall.k} nearest after.",
-        Table(columns, (row,)),
+        recall_table(recall, Column("kept", "kept", "share")),
         None,
         (
             "Exact searches among the sample, the item itself left out; the interval is over the "

@@ -65,8 +65,25 @@ def _error_notes(quality: Quality) -> tuple[str, ...]:
 
 def neighbour_section(recall: Recall) -> Section:
     """Say which neighbours are kept."""
+    return Section(
+        "neighbours",
+        "Which neighbours items keep",
+        f"Of the {recall.k} items nearest to an item by embedding, this share is among the "
+        f"{recall.k} nearest by decoded SID too.",
+        recall_table(recall, Column("recall", f"recall@{recall.k}", "share")),
+        None,
+        (
+            "Both are exact searches among the sample, the item itself left out; the interval is "
+            "over the items asked. In a larger catalogue neighbours lie closer, and are harder to "
+            "keep.",
+        ),
+    )
+
+
+def recall_table(recall: Recall, kept: Column) -> Table:
+    """Tabulate a recall, its share under a column of the caller's."""
     columns = (
-        Column("recall", f"recall@{recall.k}", "share"),
+        kept,
         Column("low", "95 % interval from", "share"),
         Column("high", "to", "share"),
         Column("by_chance", "by chance", "share"),
@@ -81,19 +98,7 @@ def neighbour_section(recall: Recall) -> Section:
         recall.n_queries,
         recall.n_items,
     )
-    return Section(
-        "neighbours",
-        "Which neighbours items keep",
-        f"Of the {recall.k} items nearest to an item by embedding, this share is among the "
-        f"{recall.k} nearest by decoded SID too.",
-        Table(columns, (row,)),
-        None,
-        (
-            "Both are exact searches among the sample, the item itself left out; the interval is "
-            "over the items asked. In a larger catalogue neighbours lie closer, and are harder to "
-            "keep.",
-        ),
-    )
+    return Table(columns, (row,))
 
 
 def purity_sections(purities: tuple[CategoryPurity, ...]) -> Iterator[Section]:

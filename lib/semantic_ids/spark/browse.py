@@ -14,7 +14,7 @@ from semantic_ids.codebook import Codebook
 from semantic_ids.errors import TableError
 from semantic_ids.report import Catalogue, PrefixCounts, browse_headline, browse_to_html
 from semantic_ids.spark.browse_inputs import BrowseInputs
-from semantic_ids.spark.drawing import hash_bound, look_up
+from semantic_ids.spark.drawing import look_up, sample_bound
 from semantic_ids.spark.report_folder import staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source
@@ -122,7 +122,7 @@ def draw_catalogue(
 def _draw(inputs: BrowseInputs, n_items: int, size: int) -> pa.Table:
     """Collect item_id and sid of up to `size` items, in the order of their SIDs."""
     place = F.xxhash64("item_id", F.lit(_SEED)).alias("place")
-    cut = hash_bound(size + 8 * int(size**0.5) + 8, n_items)
+    cut = sample_bound(size, n_items)
     drawn = inputs.sids().select("item_id", "sid", place).where(F.col("place") <= cut).toArrow()
     by_place = drawn.sort_by([("place", "ascending"), ("item_id", "ascending")])
     return by_place.slice(0, size).sort_by([("sid", "ascending"), ("item_id", "ascending")])

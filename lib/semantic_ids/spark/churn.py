@@ -22,7 +22,7 @@ from semantic_ids.spark.churn_inputs import ChurnInputs, Side, files_there
 from semantic_ids.spark.churn_items import PairedItems, count_items, draw_pairs
 from semantic_ids.spark.churn_measures import Names, measure_churn
 from semantic_ids.spark.drawing import look_up_readable
-from semantic_ids.spark.gate import hold_to
+from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
 
@@ -97,13 +97,9 @@ def _shown(side: Side) -> SideShown:
 
 
 def _summary(churn: Churn, page: Page, inputs: ChurnInputs, file: Path) -> RunSummary:
-    verdict = page.verdict
-    why = verdict.rule if verdict and verdict.word != "good" else "no rule asks for more"
-    ending = f"; verdict: {verdict.word} ({why})" if verdict else ""
     items, events = churn.items, churn.events
     metrics = {
-        "verdict": verdict.word if verdict else None,
-        "findings": {each.rule.partition(":")[0]: each.word for each in page.findings},
+        **verdict_metrics(page),
         "before": churn.compared.before.codebook_id,
         "items": _numbers(items),
         "events": _numbers(events) if events else None,
@@ -111,7 +107,7 @@ def _summary(churn: Churn, page: Page, inputs: ChurnInputs, file: Path) -> RunSu
         "neighbours_kept": churn.recall.mean if churn.recall else None,
     }
     return RunSummary(
-        f"{churn_headline(churn)}; page in {file}{ending}",
+        f"{churn_headline(churn)}; page in {file}{verdict_ending(page)}",
         codebook_id=churn.compared.after.codebook_id,
         inputs={name: source.label for name, source in inputs.given()},
         rows_in=items.n_before + items.n_after,

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from semantic_ids.errors import TableError
 from semantic_ids.report import Counts
 from semantic_ids.spark.churn_inputs import ChurnInputs, Side
-from semantic_ids.spark.drawing import hash_bound
+from semantic_ids.spark.drawing import sample_bound
 
 __all__ = ["PairedItems", "count_items", "draw_pairs", "first_byte", "first_byte_counts"]
 
@@ -126,7 +126,7 @@ def first_byte_counts(moved: Column, first: Column, width: int) -> list[Column]:
 def draw_pairs(inputs: ChurnInputs, n_both: int, size: int) -> PairedItems:
     """Draw the `size` items of lowest hash among those on both sides."""
     place = F.xxhash64("item_id", F.lit(_SEED))
-    cut = hash_bound(size + 8 * int(size**0.5) + 8, n_both)
+    cut = sample_bound(size, n_both)
     pairs = _pairs(inputs, place <= cut).where("n_before > 0 and n_after > 0")
     drawn = pairs.orderBy(place, "item_id").limit(size).select("item_id", "before", "after")
     table = drawn.toArrow()

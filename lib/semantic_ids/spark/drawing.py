@@ -10,7 +10,7 @@ from pyspark.sql.types import NumericType
 
 from semantic_ids.spark.sources import Source
 
-__all__ = ["hash_bound", "is_numeric", "look_up", "look_up_readable"]
+__all__ = ["hash_bound", "is_numeric", "look_up", "look_up_readable", "sample_bound"]
 
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
 
@@ -20,6 +20,11 @@ def hash_bound(n_wanted: int, n_all: int) -> int:
     if n_wanted >= n_all:
         return _HIGHEST
     return _LOWEST + 2**64 * n_wanted // n_all
+
+
+def sample_bound(size: int, n_all: int) -> int:
+    """Give a hash below which `size` of all lie: eight standard deviations more are wanted."""
+    return hash_bound(size + 8 * int(size**0.5) + 8, n_all)
 
 
 def look_up(source: Source, item_ids: pa.ChunkedArray, columns: Mapping[str, Column]) -> pa.Table:

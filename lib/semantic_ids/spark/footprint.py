@@ -39,7 +39,7 @@ from semantic_ids.spark.footprint_sample import (
 )
 from semantic_ids.spark.footprint_tables import items_of, measure_tables
 from semantic_ids.spark.footprint_ways import distribution, fits_float16
-from semantic_ids.spark.gate import hold_to
+from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source
@@ -188,12 +188,10 @@ def _compare(footprint: Footprint, drawn: _Drawn, folder: Path) -> Footprint:
 
 
 def _summary(footprint: Footprint, page: Page, inputs: Inputs, file: Path) -> RunSummary:
-    sample, events, verdict = footprint.sample, footprint.events, page.verdict
-    why = verdict.rule if verdict and verdict.word != "good" else "no rule asks for more"
-    ending = f"; verdict: {verdict.word} ({why})" if verdict else ""
+    sample, events = footprint.sample, footprint.events
     sizes = {arm.name: events.bytes_per_unit(arm) for arm in events.arms} if events else {}
     return RunSummary(
-        f"{footprint_headline(footprint)}; page in {file}{ending}",
+        f"{footprint_headline(footprint)}; page in {file}{verdict_ending(page)}",
         codebook_id=sample.codebook_id if sample else None,
         inputs={source.name: source.label for source in inputs.given()},
         rows_in=sample.n_events + sample.n_left_out if sample else None,
@@ -201,8 +199,7 @@ def _summary(footprint: Footprint, page: Page, inputs: Inputs, file: Path) -> Ru
         rows_rejected=sample.n_left_out if sample else None,
         size_bytes=sum(table.size_bytes for table in footprint.tables),
         metrics={
-            "verdict": verdict.word if verdict else None,
-            "findings": {each.rule.partition(":")[0]: each.word for each in page.findings},
+            **verdict_metrics(page),
             "bytes_per_event": sizes,
             "entropy_bytes_per_event": sample.entropy_bytes if sample else None,
         },

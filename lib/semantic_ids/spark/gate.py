@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from semantic_ids.errors import VerdictError
 from semantic_ids.report import Page
 from semantic_ids.spark.runs import RunSummary
 
-__all__ = ["hold_to"]
+__all__ = ["hold_to", "verdict_ending", "verdict_metrics"]
 
 _ALLOWED = {"good": ("good",), "watch": ("good", "watch")}
 
@@ -45,3 +45,20 @@ def hold_to(
         found = f"{verdict.word} ({verdict.rule}): {verdict.measured.removesuffix('.')}"
     refusal = VerdictError(f"{rule}{found}; page in {file}")
     return replace(summary, message=str(refusal), refusal=refusal)
+
+
+def verdict_ending(page: Page) -> str:
+    """End a summary with the verdict and the rule that said so; nothing without a verdict."""
+    verdict = page.verdict
+    if verdict is None:
+        return ""
+    why = verdict.rule if verdict.word != "good" else "no rule asks for more"
+    return f"; verdict: {verdict.word} ({why})"
+
+
+def verdict_metrics(page: Page) -> dict[str, Any]:
+    """Give what `runs` keeps of the verdict, and of each rule by its name."""
+    return {
+        "verdict": page.verdict.word if page.verdict else None,
+        "findings": {each.rule.partition(":")[0]: each.word for each in page.findings},
+    }

@@ -7,7 +7,7 @@ from typing import Any
 
 from semantic_ids.audit_configs import AuditQuality
 from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
-from semantic_ids.spark.gate import hold_to
+from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
 from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
 from semantic_ids.spark.quality_fused import measure_fused
@@ -69,13 +69,9 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
 
 
 def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) -> RunSummary:
-    verdict = page.verdict
-    why = verdict.rule if verdict and verdict.word != "good" else "no rule asks for more"
-    ending = f"; verdict: {verdict.word} ({why})" if verdict else ""
     relative, recall, found = quality.errors.relative, quality.recall, quality.collisions
     metrics = {
-        "verdict": verdict.word if verdict else None,
-        "findings": {each.rule.partition(":")[0]: each.word for each in page.findings},
+        **verdict_metrics(page),
         "relative_error": list(relative) if relative else None,
         "cosine": quality.errors.cosine,
         "effective_bits": [byte.use.entropy_bits for byte in quality.bytes_],
@@ -87,7 +83,7 @@ def _summary(quality: Quality, page: Page, inputs: QualityInputs, file: Path) ->
         "drift": {each.who: each.ratio.ratio for each in quality.drifts if each.ratio},
     }
     return RunSummary(
-        f"{quality_headline(quality)}; page in {file}{ending}",
+        f"{quality_headline(quality)}; page in {file}{verdict_ending(page)}",
         codebook_id=quality.shown.codebook_id,
         inputs={source.name: source.label for source in inputs.given()},
         rows_in=quality.shown.n_drawn,

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from semantic_ids.codebook import SidCounts
 from semantic_ids.errors import TableError
-from semantic_ids.spark.drawing import hash_bound, look_up_readable
+from semantic_ids.spark.drawing import hash_bound, look_up_readable, sample_bound
 from semantic_ids.spark.quality_inputs import QualityInputs
 from semantic_ids.spark.vectors import ParsedVectors, parse_vectors
 
@@ -112,7 +112,7 @@ def _draw(inputs: QualityInputs, counts: SidCounts, size: int) -> tuple[pa.Table
     schema = "sid bigint, bound bigint"
     shared = [(sid, hash_bound(2 * MEMBERS, n_items)) for sid, n_items in groups.items()]
     bounds = F.broadcast(inputs.item_sids.rows.sparkSession.createDataFrame(shared, schema))
-    cut = hash_bound(size + 8 * int(size**0.5) + 8, counts.n_items)
+    cut = sample_bound(size, counts.n_items)
     near = (F.col("place") <= cut) | (F.col("place") <= F.col("bound"))
     drawn = rows.join(bounds, "sid", "left").where(near).select("item_id", "sid", "place")
     table = drawn.toArrow().sort_by([("place", "ascending"), ("item_id", "ascending")])
