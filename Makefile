@@ -1,6 +1,7 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make ne           what SIDs are worth to a model of the example shop: a reduced evaluate_ne
 # make test         all tests; make check: style, types, and the tests that need no JVM (pages in chromium too)
+# make coverage     the same, and which lines of the library no test runs
 # make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       kills, full disks and concurrent runs, each job at each of its writes
 # make package      what a machine without the checkout and a cluster without a registry need: build/*.tar
@@ -14,7 +15,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart ne test faults package cluster-test airflow-test lock check lint clean
+.PHONY: help setup quickstart ne test coverage faults package cluster-test airflow-test lock check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -48,8 +49,14 @@ ne: setup
 	  done
 	@$(JAVA); ./spark-submit.sh evaluate_ne --config conf/evaluate_ne.yaml
 
+SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder#  a Spark each; what takes long comes first
+
 test: setup
-	@$(JAVA); $(BIN)/python -m pytest
+	@$(JAVA); $(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+coverage: setup
+	@$(JAVA); $(BIN)/coverage run -m pytest $(SIDE_BY_SIDE)
+	@$(BIN)/coverage combine --quiet; $(BIN)/coverage report --fail-under 90
 
 .venv-airflow/.installed: requirements/airflow.txt
 	@$(PYTHON) -m venv .venv-airflow

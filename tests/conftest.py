@@ -77,11 +77,12 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     if not jars:
         pytest.fail("build/jars is empty: run `make setup` first")
     log4j = f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties"
+    forget = "-Ddelta.log.cacheSize=16"  # the plans of all tables of all tests take a gigabyte
     scratch = tmp_path_factory.mktemp("spark")
     settings = _profile("local") | {
         "spark.master": "local[2]",
         "spark.jars": ",".join(map(str, jars)),
-        "spark.driver.extraJavaOptions": f"{log4j} -Dderby.system.home={scratch}",
+        "spark.driver.extraJavaOptions": f"{log4j} {forget} -Dderby.system.home={scratch}",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.local.dir": str(scratch / "local"),
         "spark.sql.shuffle.partitions": "2",

@@ -19,13 +19,13 @@ FLAGS = (
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def downloads(tmp_path_factory):
     """Give the folder where the browser puts what it downloads."""
     return tmp_path_factory.mktemp("downloads")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def browser(tmp_path_factory, downloads):
     """Give one browser for all tests; each opens a page of its own."""
     if not CHROMIUM or not DRIVER:

@@ -58,8 +58,8 @@ def test_require_writable_writes_nothing_and_refuses_a_file(tmp_path):
     require_writable(tmp_path / "a" / "b")
     assert not (tmp_path / "a").exists()
     (tmp_path / "file").touch()
-    with pytest.raises(ConfigError, match=r"must be a folder, .*file is a file"):
-        require_writable(tmp_path / "file" / "report")
+    with pytest.raises(ConfigError, match=r"^checkpoint: .* must be a folder, .*file is a file"):
+        require_writable(tmp_path / "file" / "report", "checkpoint")
 
 
 def test_require_writable_refuses_a_scheme():

@@ -61,30 +61,28 @@ def _missing(*packages: str) -> str:
     return " and ".join(name for name in packages if find_spec(name) is None)
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: Path, field: str = "report.folder") -> None:
     """Refuse a folder that cannot be written, without writing to it.
 
     Raises
     ------
     ConfigError
-        If the path, or what stands above it, is no folder or denies writing.
+        If the path, or what stands above it, is no folder or denies writing; it names the field.
     """
     if "\0" in str(folder):
-        raise ConfigError(f"report.folder: must be a path, got {str(folder)!r:.80} with a NUL")
+        raise ConfigError(f"{field}: must be a path, got {str(folder)!r:.80} with a NUL")
     if _SCHEME.match(str(folder)):
-        raise ConfigError(
-            f"report.folder: {str(folder)!r} must be a local folder, without a scheme"
-        )
+        raise ConfigError(f"{field}: {str(folder)!r} must be a local folder, without a scheme")
     try:
         standing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     except OSError as error:  # a name may be too long
         raise ConfigError(
-            f"report.folder: must be a path, got {str(folder)!r:.80}: {error.strerror}"
+            f"{field}: must be a path, got {str(folder)!r:.80}: {error.strerror}"
         ) from None
     if not standing.is_dir():
-        raise ConfigError(f"report.folder: {str(folder)!r} must be a folder, {standing} is a file")
+        raise ConfigError(f"{field}: {str(folder)!r} must be a folder, {standing} is a file")
     if not os.access(standing, os.W_OK | os.X_OK):
-        raise ConfigError(f"report.folder: {str(folder)!r} must be writable, {standing} is not")
+        raise ConfigError(f"{field}: {str(folder)!r} must be writable, {standing} is not")
 
 
 def write_page(folder: Path, page: Page, formats: Collection[Format]) -> tuple[Path, ...]:
