@@ -76,13 +76,22 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
     jars = sorted((ROOT / "build" / "jars").glob("*.jar"))
     if not jars:
         pytest.fail("build/jars is empty: run `make setup` first")
-    log4j = f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties"
-    forget = "-Ddelta.log.cacheSize=16"  # the plans of all tables of all tests take a gigabyte
+    java = (
+        f"-Dlog4j2.configurationFile=file:{ROOT}/conf/spark/log4j2.properties",
+        "-Ddelta.log.cacheSize=16",  # the plans of all tables of all tests take a gigabyte
+        *("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"),
+    )
     scratch = tmp_path_factory.mktemp("spark")
     settings = _profile("local") | {
         "spark.master": "local[2]",
         "spark.jars": ",".join(map(str, jars)),
-        "spark.driver.extraJavaOptions": f"{log4j} {forget} -Dderby.system.home={scratch}",
+        "spark.driver.extraJavaOptions": " ".join((*java, f"-Dderby.system.home={scratch}")),
+        "spark.driver.memory": "3g",
+        "spark.sql.ui.retainedExecutions": "20",
+        # plans over a hundred rows: compiling them, twice, takes longer than running them, as jobs
+        # that go through spark-submit do
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.warehouse.dir": str(scratch / "warehouse"),
         "spark.local.dir": str(scratch / "local"),
         "spark.sql.shuffle.partitions": "2",

@@ -105,13 +105,42 @@ def apart(joined: np.ndarray, units: dict[str, tuple[np.ndarray, float]]) -> dic
 
 def concatenated(items: Items, digits: int, seed: int) -> Coded:
     """(a) DPCA on the scaled collections side by side."""
-    columns, units = scaled(items)
-    joined = np.concatenate(list(columns.values()), axis=1)
-    codebook = fit(joined[items.training], CodebookSpec([{"ternary": digits}]), seed=seed)
+    joined, spec = side_by_side(items), CodebookSpec([{"ternary": digits}])
+    codebook = fit(joined[items.training], spec, seed=seed)
     sids = encode(joined, codebook)
-    decoded = apart(decode(sids, codebook), units)
     features = digits_of(sids, codebook).astype(np.float64)
-    return Coded(sids_to_bytes(sids, codebook.width), features, decoded, 243)
+    return Coded(
+        sids_to_bytes(sids, codebook.width), features, decoded_by(codebook, sids, items), 243
+    )
+
+
+def faithful(items: Items, digits: int, seed: int) -> Coded:
+    """(a) too, with the preset `faithful` of as many bytes in the place of ternary digits."""
+    joined, spec = side_by_side(items), CodebookSpec.preset("faithful", bits=8 * n_bytes(digits))
+    codebook = fit(joined[items.training], spec, seed=seed)
+    sids = encode(joined, codebook)
+    codes = sids_to_bytes(sids, codebook.width)
+    return Coded(codes, one_hot(codes), decoded_by(codebook, sids, items), 256)
+
+
+def side_by_side(items: Items) -> np.ndarray:
+    """Concatenate the scaled collections."""
+    return np.concatenate(list(scaled(items)[0].values()), axis=1)
+
+
+def decoded_by(codebook: Codebook, sids: np.ndarray, items: Items) -> dict[str, np.ndarray]:
+    """Decode SIDs of concatenations into collections."""
+    return apart(decode(sids, codebook), scaled(items)[1])
+
+
+def n_bytes(digits: int) -> int:
+    """Give the whole bytes that ternary digits take."""
+    return math.ceil(digits * math.log2(3) / 8)
+
+
+def one_hot(codes: np.ndarray) -> np.ndarray:
+    """Turn bytes (n, m) into indicators (n, 256 m)."""
+    return np.eye(256)[codes].reshape(len(codes), -1)
 
 
 def shared_out(items: Items, digits: int, seed: int) -> Coded:
@@ -162,19 +191,18 @@ def rq_vae(items: Items, digits: int, seed: int) -> Coded:
     """
     from _quantizers import rq_vae as peer
 
-    columns, units = scaled(items)
-    joined = np.concatenate(list(columns.values()), axis=1)
-    levels = math.ceil(digits * math.log2(3) / 8)
+    joined = side_by_side(items)
     order = np.random.default_rng(seed).permutation(items.training)
-    model = peer.train(joined[order], levels)
+    model = peer.train(joined[order], n_bytes(digits))
     codes = peer.encode(model, joined)
-    decoded = apart(peer.decode(model, codes), units)
-    return Coded(codes, np.eye(256)[codes].reshape(len(codes), -1), decoded, 256)
+    decoded = apart(peer.decode(model, codes), scaled(items)[1])
+    return Coded(codes, one_hot(codes), decoded, 256)
 
 
 ARMS: dict[str, Arm] = {
     "fused": fused(),
     "concatenated": concatenated,
+    "concatenated, faithful": faithful,
     "shared out": shared_out,
     "first alone": alone(0),
     "second alone": alone(1),
