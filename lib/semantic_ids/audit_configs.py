@@ -71,6 +71,9 @@ class AuditFootprint(Judging):
     item_sids: Table | None = Field(None, description="what quantize_items wrote")
     embeddings: Table | None = Field(None, description="item_id and the collection")
     events: Table | None = Field(None, description="user_id, item_id, timestamp")
+    codebooks: Table | None = Field(
+        None, description="the table that holds the codebooks: their names, and what they assign"
+    )
     collection: str | None = Field(None, description="the embedding column to compare with")
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
     sample_events: int = Field(50_000, gt=0, description="events written for the comparison")

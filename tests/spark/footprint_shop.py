@@ -1,5 +1,6 @@
 """A shop to weigh: tables of an eighth of the customers, and the audit of them."""
 
+import datetime
 import json
 from pathlib import Path
 
@@ -11,8 +12,10 @@ from semantic_ids.codebook import CodebookSpec, encode, fit
 from semantic_ids.config import load_config
 from semantic_ids.job_configs import BuildSequences
 from semantic_ids.spark.builds import Build
+from semantic_ids.spark.codebooks import append_codebook, codebooks_output
 from semantic_ids.spark.footprint import audit_footprint
 from semantic_ids.spark.footprint_inputs import open_inputs
+from semantic_ids.spark.runs import Run, RunSummary, record_run, runs_output
 from semantic_ids.spark.sequences import sequences_output
 from semantic_ids.spark.sources import open_source
 
@@ -38,6 +41,16 @@ def build_shop(spark, root, folder):
     events = spark.read.parquet(f"{source}/events.parquet").where("user_id % 8 = 0")
     events.coalesce(1).write.format("delta").save(f"{folder}/events")
     write_sequences(spark, folder, codebook)
+    output = codebooks_output(f"{folder}/codebooks")
+    append_codebook(spark, output, codebook=codebook, name="shop", lineage={}, metrics={})
+    summary = RunSummary(
+        "audited",
+        codebook_id=codebook.codebook_id,
+        rows_out=990,
+        metrics={"relative_error": [0.9, 0.8, 0.7]},
+    )
+    run = Run("audit-1", "audit_quality", datetime.datetime.now(datetime.UTC), {})
+    record_run(spark, runs_output(f"{folder}/runs"), run=run, summary=summary, status="failed")
 
 
 def write_sequences(spark, folder, codebook):
@@ -69,4 +82,6 @@ def all_tables(shop, root):
         "collection": "text_embedding",
         "binary_dtype": "float16",
         "sample_events": 5_000,
+        "codebooks": shop / "codebooks",
+        "runs": shop / "runs",
     }

@@ -461,15 +461,21 @@ def test_a_codebook_without_items_is_refused(spark, shop, catalogue, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("sid", "sentence"),
+    ("columns", "sentence"),
     [
-        ("if(item_id = 'a', null, sid)", "the SIDs of .* must not be null, got 1 nulls"),
-        ("explode(array(sid, sid))", "must have one SID of codebook .*, got 4 SIDs of 2 items"),
+        ({"sid": "if(item_id = 'a', null, sid)"}, "SIDs of .* must not be null, got 1 nulls"),
+        ({"sid": "explode(array(sid, sid))"}, "must have one SID .*, got 4 SIDs of 2 items"),
+        ({"item_id": "nullif(item_id, 'a')"}, "item_sids: item_id must not be null in .*, got 1 n"),
+        ({"item_id": "cast(unhex('FF') as string) || item_id"}, "valid UTF-8 .*, got 2 .* FF61$"),
     ],
 )
-def test_sids_that_are_null_or_twice_are_refused(spark, catalogue, tmp_path, sid, sentence):
+def test_ids_and_sids_that_are_null_broken_or_twice_are_refused(
+    spark, catalogue, tmp_path, columns, sentence
+):
     inputs = open_churn(spark, configured(catalogue({"a": 5, "b": 6}), tmp_path))
-    rows = inputs.after.item_sids.rows.select("item_id", F.expr(sid).alias("sid"), "codebook_id")
+    rows = inputs.after.item_sids.rows.withColumns(
+        {name: F.expr(text) for name, text in columns.items()}
+    )
     source = replace(inputs.after.item_sids, rows=rows)
     with pytest.raises(TableError, match=sentence):
         count_items(replace(inputs, after=replace(inputs.after, item_sids=source)))
@@ -496,7 +502,11 @@ def test_a_version_whose_files_are_gone_is_refused(spark, catalogue, tmp_path):
 def test_damaged_segments_and_none_of_the_codebook_are_refused(spark, shop, tmp_path):
     inputs = open_churn(spark, configured(shop, tmp_path, **with_all(shop)))
     for change, error, sentence in (
-        ({"sids": F.expr("substring(sids, 2)")}, Exception, "must hold .* bytes, got"),
+        (
+            {"sids": F.expr("substring(sids, 2)")},
+            Exception,
+            r"sequences: .*/sequences@delta:\d+: a segment must hold 2 bytes of sids,",
+        ),
         ({"codebook_id": F.lit("other")}, TableError, "has no event of codebook"),
     ):
         rows = inputs.after.sequences.rows.withColumns(change)

@@ -155,6 +155,15 @@ def test_what_rounding_loses_is_that_of_the_items(whole):
     assert 0 < lost < 1e-3
 
 
+def test_the_codebook_has_its_name_and_sids_the_loss_that_the_last_audit_measured(whole):
+    page, sections = whole[2], whole[3]
+    (named,) = [fact["value"] for fact in page["facts"] if fact["name"] == "Codebook"]
+    (row,) = sections["codebooks_item_sids"]
+    assert named == f"shop, of text ({row['codebook_id']})"
+    assert row["name"] == "shop, of text"
+    assert by(sections["items"], "arm")["SIDs"]["lost"] == 0.7
+
+
 def test_the_entropy_is_that_of_the_sids_in_the_file(whole):
     symbols = b"".join(pq.read_table(whole[0] / "comparison/events_sids.parquet")[0].to_pylist())
     counts = Counter(symbols[i : i + 3] for i in range(0, len(symbols), 3))

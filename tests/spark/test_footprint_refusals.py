@@ -39,6 +39,16 @@ def broken(spark, shop, tmp_path):
             lambda rows: rows.withColumn("timestamps", F.lit(b"1234567")),
             "a segment of .* events must hold 3 bytes of sids and 8 of timestamps",
         ),
+        (
+            "item_sids",
+            lambda rows: rows.withColumn("sid", F.expr("if(item_id < '3', null, sid)")),
+            r"item_sids: the SIDs of .* must not be null, got [\d,]+ nulls",
+        ),
+        (
+            "item_sids",
+            lambda rows: rows.withColumn("sid", F.expr("if(item_id = '22423', -5, sid)")),
+            "item_sids: the SIDs of .* must not be negative, got 1 that are, the lowest -5",
+        ),
     ],
 )
 def test_a_table_that_is_not_what_its_name_says_is_refused(
@@ -46,6 +56,35 @@ def test_a_table_that_is_not_what_its_name_says_is_refused(
 ):
     with pytest.raises(TableError, match=sentence):
         audit(spark, tmp_path / "report", **{name: broken(name, change)})
+    assert not (tmp_path / "report").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "sentence"),
+    [
+        (
+            "item_sids",
+            lambda rows: rows.withColumn("sid", F.expr("if(item_id = '22423', 250 << 16, sid)")),
+            "the SIDs of codebook .* must be some that it assigns, got 1 others, .* 16384000",
+        ),
+        (
+            "sequences",
+            lambda rows: rows.withColumn("sids", F.expr("unhex(repeat('FA', length(sids)))")),
+            "sequences: the SIDs of codebook .*: byte 0 of a SID must be below 243, got 250",
+        ),
+        (
+            "sequences",
+            lambda rows: rows.withColumn("codebook_id", F.lit("f" * 32)),
+            "codebooks: .* has no codebook_id 'ffff",
+        ),
+    ],
+)
+def test_sids_that_their_codebook_does_not_assign_are_refused(
+    spark, shop, broken, tmp_path, name, change, sentence
+):
+    given = {name: broken(name, change), "codebooks": shop / "codebooks"}
+    with pytest.raises(TableError, match=sentence):
+        audit(spark, tmp_path / "report", **given)
     assert not (tmp_path / "report").exists()
 
 

@@ -30,11 +30,11 @@ from semantic_ids.config import load_config
 from semantic_ids.errors import ConfigError, TableError
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
 from semantic_ids.spark.quality import audit_quality
-from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import draw_items
 from semantic_ids.spark.quality_inputs import open_inputs
 from semantic_ids.spark.quality_new import find_new_items
 from semantic_ids.spark.report_folder import require_report
+from semantic_ids.spark.sid_counts import count_items
 
 pytestmark = pytest.mark.spark
 
@@ -364,9 +364,12 @@ def test_other_ids_than_item_sids_has_are_refused(spark, shop, tmp_path):
         ({"codebook_id": "other"}, "has no SID of codebook .*: run quantize_items with it first"),
         ({"sid": 9 * 256}, r"got 600 others \(a null counts as -1\), the lowest 2304"),
         ({"sid": None}, "the lowest -1"),
+        ({"item_id": None}, "item_id must not be null in .*, of codebook .*, got 600 nulls"),
+        ({"item_id": b"\xffA"}, "must be valid UTF-8 in .*, got 600 .*, such as the bytes FF41"),
+        ({"item_id": "a"}, "must have one SID .*, got several of 1 items, such as 600 of .* 'a'"),
     ],
 )
-def test_sids_that_are_not_the_codebooks_are_refused(drawn, change, sentence):
+def test_sids_that_are_not_those_of_the_codebooks_items_are_refused(drawn, change, sentence):
     inputs, _ = drawn
     ((column, value),) = change.items()
     kind = inputs.item_sids.rows.schema[column].dataType

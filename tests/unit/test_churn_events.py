@@ -48,9 +48,13 @@ def test_events_without_sids_have_zeros_and_missing_ones_are_the_null_sid():
 
 def test_segments_of_another_width_or_of_missing_bytes_are_refused():
     (segment,) = segments_of([("a", 1, 7), ("a", 2, 8)])
-    with pytest.raises(InputError, match="a SID must have the 2 bytes of its codebook, got 3"):
+    with pytest.raises(InputError, match=r"must hold 2 bytes of sids, .* got 6 and 16 bytes"):
         events_of(segment, 2, with_sids=True)
-    place = segment.schema.get_field_index("sids")
-    short = segment.set_column(place, "sids", pa.array([b"abcde"]))
-    with pytest.raises(InputError, match="sids: a segment of 2 events must hold 4 bytes, got 5"):
-        events_of(short, 3, with_sids=True)
+    for name, value, sentence in (
+        ("sids", pa.array([b"abcde"]), "got 5 and 16 bytes for n_events 2, of user_id 'a'"),
+        ("timestamps", pa.array([None], pa.binary()), "got 6 and null bytes for n_events 2"),
+        ("n_events", pa.array([None], pa.int32()), "for n_events null"),
+    ):
+        place = segment.schema.get_field_index(name)
+        with pytest.raises(InputError, match=sentence):
+            events_of(segment.set_column(place, name, value), 3, with_sids=True)

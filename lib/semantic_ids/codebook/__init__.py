@@ -19,6 +19,7 @@ from semantic_ids.codebook.counts import SidCounts, count_symbols
 from semantic_ids.codebook.decoder import decode, decode_tables, digits_of, sids_of
 from semantic_ids.codebook.drift import Divergence, ErrorRatio, error_drift, symbol_drift
 from semantic_ids.codebook.encoder import encode
+from semantic_ids.codebook.equal import Counted, count_equal, deal
 from semantic_ids.codebook.faiss_index import to_faiss
 from semantic_ids.codebook.files import load, load_file, save, save_file
 from semantic_ids.codebook.fitting import fit
@@ -60,6 +61,7 @@ __all__ = [
     "Codebook",
     "CodebookSpec",
     "Collisions",
+    "Counted",
     "Divergence",
     "ErrorRatio",
     "Errors",
@@ -82,7 +84,9 @@ __all__ = [
     "choose_grid",
     "churn_by_group",
     "collisions",
+    "count_equal",
     "count_symbols",
+    "deal",
     "decode",
     "decode_tables",
     "digit_counts",

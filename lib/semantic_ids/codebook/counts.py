@@ -7,14 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from semantic_ids.codebook.equal import count_equal
 from semantic_ids.codebook.ids import split_mix
 from semantic_ids.codebook.layout import MAX_WIDTH, VALUES, Layout
-from semantic_ids.codebook.wire import ByteArray, SidArray, sids_to_bytes
+from semantic_ids.codebook.wire import sids_to_bytes
 from semantic_ids.errors import ShapeError
 
 CountArray = npt.NDArray[np.int64]
 
-_BLOCK = 2**18  # rows counted at once: a table of pairs is as large as 65,536 of them
 _CELLS = VALUES * VALUES
 _N_LISTS = 4  # parts of few numbers, after the symbols and before the pairs
 
@@ -63,15 +63,13 @@ class SidCounts:
 
     Notes
     -----
-    Takes up to 15 MB for the pairs of 8 bytes, and 30 MB while it counts.
+    Takes up to 15 MB for the pairs of 8 bytes, and 34 bytes for each SID of a call.
     """
 
     def __init__(self, layout: Layout, *, n_largest: int = 10, n_drawn: int = 300) -> None:
         width = len(layout)
         self._n_values = np.array([byte.n_values for byte in layout])
         self._n_largest, self._n_drawn = n_largest, n_drawn
-        self._waiting: list[tuple[SidArray, CountArray]] = []
-        self._n_waiting = 0
         self.symbols: CountArray = np.zeros((width, VALUES), np.int64)
         self.pairs: CountArray = np.zeros((len(byte_pairs(width)), _CELLS), np.int64)
         self.group_sizes: Counter[int] = Counter()
@@ -84,55 +82,46 @@ class SidCounts:
         """Items counted, those of unassigned SIDs left out."""
         return int(self.symbols[0].sum())
 
-    def add(self, sids: npt.ArrayLike, n_items: npt.ArrayLike) -> None:
-        """Count SIDs, each of which comes once in all calls, and the items of each.
+    def add(self, sids: npt.ArrayLike) -> None:
+        """Count items by the symbols of their SIDs; best 100,000 or more at once.
+
+        Parameters
+        ----------
+        sids : array_like of shape (n,), integers
+            One for each item.
+        """
+        given, width = np.asarray(sids, np.int64), len(self._n_values)
+        symbols = sids_to_bytes(given, MAX_WIDTH)
+        assigned = (symbols[:, MAX_WIDTH - width :] < self._n_values).all(axis=1)
+        assigned &= ~symbols[:, : MAX_WIDTH - width].any(axis=1)
+        if not assigned.all():
+            self._keep_unassigned([(int(given[~assigned].min()), int((~assigned).sum()))])
+            symbols = symbols[assigned]
+        columns = symbols[:, MAX_WIDTH - width :].T.astype(np.uint16)
+        for place, column in enumerate(columns):
+            self.symbols[place] += np.bincount(column, minlength=VALUES)
+        for place, (i, j) in enumerate(byte_pairs(width)):
+            self.pairs[place] += np.bincount(VALUES * columns[i] + columns[j], minlength=_CELLS)
+
+    def add_groups(self, sids: npt.ArrayLike, n_items: npt.ArrayLike) -> None:
+        """Count SIDs, each of which comes once in all calls, by the items of each.
 
         Parameters
         ----------
         sids, n_items : array_like of shape (n,), integers
         """
-        added = np.asarray(sids, np.int64), np.asarray(n_items, np.int64)
-        if added[0].shape != added[1].shape:
-            raise ShapeError(f"n_items must have shape {added[0].shape}, got {added[1].shape}")
-        self._waiting.append(added)
-        self._n_waiting += len(added[0])
-        if self._n_waiting >= _BLOCK:
-            self.flush()
-
-    def flush(self) -> None:
-        """Count what waits for a block to fill; to be called before anything is read."""
-        if not self._n_waiting:
-            return
-        sids, n_items = (np.concatenate(column) for column in zip(*self._waiting, strict=True))
-        self._waiting, self._n_waiting = [], 0
-        width = len(self._n_values)
-        symbols = sids_to_bytes(sids, MAX_WIDTH)
-        assigned = (symbols[:, MAX_WIDTH - width :] < self._n_values).all(axis=1)
-        assigned &= ~symbols[:, : MAX_WIDTH - width].any(axis=1)
-        if not assigned.all():
-            wrong = (int(sids[~assigned].min()), int(n_items[~assigned].sum()))
-            self._keep_unassigned([wrong])
-        self._count(symbols[assigned, MAX_WIDTH - width :], n_items[assigned])
-        self._count_groups(sids[assigned], n_items[assigned])
-
-    def _count(self, symbols: ByteArray, n_items: CountArray) -> None:
-        columns = symbols.T.astype(np.intp)
-        for place, column in enumerate(columns):
-            self.symbols[place] += _bincount(column, n_items, VALUES)
-        for place, (i, j) in enumerate(byte_pairs(len(columns))):
-            cells = VALUES * columns[i] + columns[j]
-            self.pairs[place] += _bincount(cells, n_items, _CELLS)
-
-    def _count_groups(self, sids: SidArray, n_items: CountArray) -> None:
-        sizes, n_sids = np.unique(n_items, return_counts=True)
+        each, items = np.asarray(sids, np.int64), np.asarray(n_items, np.int64)
+        if each.shape != items.shape:
+            raise ShapeError(f"n_items must have shape {each.shape}, got {items.shape}")
+        sizes, n_sids = count_equal(items)
         self.group_sizes.update(dict(zip(sizes.tolist(), n_sids.tolist(), strict=True)))
-        shared = n_items > 1
-        sids, n_items = sids[shared], n_items[shared]
+        shared = items > 1
+        each, items = each[shared], items[shared]
         for keep, order in (
-            (self._keep_largest, np.lexsort((sids, -n_items))[: self._n_largest]),
-            (self._keep_drawn, np.argsort(split_mix(sids))[: self._n_drawn]),
+            (self._keep_largest, np.lexsort((each, -items))[: self._n_largest]),
+            (self._keep_drawn, np.argsort(split_mix(each))[: self._n_drawn]),
         ):
-            keep(list(zip(sids[order].tolist(), n_items[order].tolist(), strict=True)))
+            keep(list(zip(each[order].tolist(), items[order].tolist(), strict=True)))
 
     def _keep_largest(self, groups: list[tuple[int, int]]) -> None:
         every = sorted(self.largest + groups, key=lambda group: (-group[1], group[0]))
@@ -149,12 +138,15 @@ class SidCounts:
             self.unassigned = [(min(sid for sid, _ in every), sum(n for _, n in every))]
 
     def parts(self) -> Iterator[tuple[int, bytes]]:
-        """Give the counts as numbered parts, which `add_part` of another object adds."""
-        self.flush()
+        """Give the counts as numbered parts, which `add_part` of another object adds.
+
+        Those without a count are left out.
+        """
         lists = (self.group_sizes.items(), self.largest, self.drawn, self.unassigned)
         small = [np.array(list(numbers), "<i8") for numbers in lists]
         for number, counts in enumerate([self.symbols, *small, *self.pairs]):
-            yield number, counts.astype("<i8", copy=False).tobytes()
+            if counts.any():
+                yield number, counts.astype("<i8", copy=False).tobytes()
 
     def add_part(self, number: int, part: bytes) -> None:
         """Add one part of the counts of other SIDs of the same codebook."""
@@ -175,8 +167,3 @@ class SidCounts:
 def byte_pairs(width: int) -> list[tuple[int, int]]:
     """List the pairs of different bytes, the coarser first."""
     return list(itertools.combinations(range(width), 2))
-
-
-def _bincount(cells: npt.NDArray[np.intp], weights: CountArray, n_cells: int) -> CountArray:
-    """Sum whole weights by cell; float64 is exact on sums below 2^53."""
-    return np.bincount(cells, weights, minlength=n_cells).astype(np.int64)

@@ -20,6 +20,7 @@ from semantic_ids.report.footprint import (
     NeRun,
     Sample,
     Serving,
+    SidLoss,
 )
 from semantic_ids.report.footprint_growth import History, Moment, is_long
 from semantic_ids.report.footprint_page import footprint_headline, footprint_page
@@ -90,6 +91,7 @@ __all__ = [
     "Serving",
     "SharedSid",
     "Shown",
+    "SidLoss",
     "SideShown",
     "SliceScore",
     "Table",

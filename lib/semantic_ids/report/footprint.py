@@ -1,6 +1,7 @@
 """What audit_footprint measured, and what follows from it by division alone."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from semantic_ids.report.table_size import TableSize
 
@@ -12,6 +13,7 @@ __all__ = [
     "NeRun",
     "Sample",
     "Serving",
+    "SidLoss",
 ]
 
 
@@ -166,6 +168,23 @@ class NeRun:
 
 
 @dataclass(frozen=True)
+class SidLoss:
+    """What SIDs lose of the vectors, as the newest audit_quality of their codebook measured it.
+
+    Parameters
+    ----------
+    run_id : str
+    relative_error : float
+        Squared error of the decoded vectors by the variance, of the items below.
+    n_items : int
+    """
+
+    run_id: str
+    relative_error: float
+    n_items: int
+
+
+@dataclass(frozen=True)
 class Footprint:
     """All that one run measured.
 
@@ -185,6 +204,9 @@ class Footprint:
         The arms per event, and per distinct item of the events.
     serving : Serving, optional
         None where the width of a SID is unknown.
+    codebook_names : mapping of str to str
+        What people call a codebook, by its codebook_id.
+    loss : SidLoss, optional
     ne : NeRun, optional
     not_measured : tuple of str
         What was tried and could not be told, and why.
@@ -199,6 +221,8 @@ class Footprint:
     events: Comparison | None = None
     items: Comparison | None = None
     serving: Serving | None = None
+    codebook_names: Mapping[str, str] = field(default_factory=dict)
+    loss: SidLoss | None = None
     ne: NeRun | None = None
     not_measured: tuple[str, ...] = ()
 

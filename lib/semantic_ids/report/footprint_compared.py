@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample
+from semantic_ids.report.footprint import Arm, Comparison, Footprint, Sample, SidLoss
 from semantic_ids.report.footprint_growth import TARGETS
 from semantic_ids.report.page import Chart, Column, Section, Table, Value
 
@@ -10,30 +10,31 @@ __all__ = ["compared_sections"]
 
 _TB = 10**12
 _TRIVIAL_SHARE = 0.5
+_WHOLE_SIDS = ("sids", "codes")  # arms that hold all bytes of the SIDs
 
 
 def compared_sections(footprint: Footprint) -> Iterator[Section]:
     """Give the sections of events, of their limit, of items, and of what they would cost."""
     if footprint.sample and footprint.events:
-        yield _events(footprint.sample, footprint.events)
+        yield _events(footprint, footprint.sample, footprint.events)
         yield _limit(footprint, footprint.sample, footprint.events)
     if footprint.items:
-        yield _items(footprint.items)
+        yield _items(footprint, footprint.items)
     for comparison in (footprint.events, footprint.items):
         if comparison:
             yield _cost(footprint, comparison)
 
 
-def _events(sample: Sample, events: Comparison) -> Section:
+def _events(footprint: Footprint, sample: Sample, events: Comparison) -> Section:
     return Section(
         "events",
         "What an event weighs, stored each way",
         "Each bar is a real Parquet file of the same events, divided by their number: shorter is "
         "cheaper; the axis is logarithmic, so read the numbers for how much.",
-        _arms(events),
+        _arms(events, footprint.loss),
         Chart("barh", "arm", ("bytes_per_event",), "bytes per event on disk", log_y=True),
         (
-            *_notes(events),
+            *_notes(events, footprint.loss),
             f"Timestamps are in no row: they are the same whatever stands beside them, "
             f"{sample.timestamps.size_bytes / sample.n_events:,.2f} bytes per event "
             f"({sample.timestamps.file}).",
@@ -43,19 +44,19 @@ def _events(sample: Sample, events: Comparison) -> Section:
     )
 
 
-def _items(items: Comparison) -> Section:
+def _items(footprint: Footprint, items: Comparison) -> Section:
     return Section(
         "items",
         "What an item weighs, stored each way",
         "The same for the items of these events, one row each in the order of item_id, without "
         "the item_id unless that is what is stored.",
-        _arms(items),
+        _arms(items, footprint.loss),
         Chart("barh", "arm", ("bytes_per_item",), "bytes per item on disk", log_y=True),
-        tuple(_notes(items)),
+        (*_notes(items, footprint.loss), *_lighter(items)),
     )
 
 
-def _arms(comparison: Comparison) -> Table:
+def _arms(comparison: Comparison, loss: SidLoss | None) -> Table:
     unit = comparison.unit
     columns = (
         Column("arm", f"what an {unit} stores"),
@@ -69,10 +70,11 @@ def _arms(comparison: Comparison) -> Table:
         Column("size_bytes", "file", "bytes"),
         Column("detail", "of"),
     )
-    return Table(columns, tuple(_row(arm, comparison) for arm in comparison.arms))
+    return Table(columns, tuple(_row(arm, comparison, loss) for arm in comparison.arms))
 
 
-def _row(arm: Arm, comparison: Comparison) -> tuple[Value, ...]:
+def _row(arm: Arm, comparison: Comparison, loss: SidLoss | None) -> tuple[Value, ...]:
+    of_sids = loss.relative_error if loss and arm.name in _WHOLE_SIDS else None
     return (
         arm.title,
         comparison.bytes_per_unit(arm),
@@ -81,13 +83,13 @@ def _row(arm: Arm, comparison: Comparison) -> tuple[Value, ...]:
         comparison.ratio(arm),
         comparison.raw_bytes_per_unit(arm),
         comparison.raw_ratio(arm),
-        arm.lost,
+        of_sids if arm.lost is None else arm.lost,
         arm.size_bytes,
         arm.detail,
     )
 
 
-def _notes(comparison: Comparison) -> Iterator[str]:
+def _notes(comparison: Comparison, loss: SidLoss | None) -> Iterator[str]:
     files = ", ".join(arm.file for arm in comparison.arms)
     yield f"The files stand beside this page, in the order of the rows: {files}."
     yield (
@@ -106,22 +108,37 @@ def _notes(comparison: Comparison) -> Iterator[str]:
             f"size matters shows in half the sample, and in a whole table an {comparison.unit} "
             "weighs less than here."
         )
-    if any(arm.lost is not None for arm in comparison.arms):
-        yield (
-            "Lost is the squared error of the vectors that can be had back, by their variance; "
-            "what SIDs lose is for audit_quality to say."
-        )
+    of_sids = (
+        f"that of SIDs is what audit_quality measured on {loss.n_items:,} items of this codebook "
+        f"(run {loss.run_id})."
+        if loss
+        else "that of SIDs is for audit_quality to say: run it on this codebook with a runs table, "
+        "and give that here."
+    )
+    yield (
+        "Lost is the squared error of the vectors that can be had back, by their variance; "
+        f"{of_sids}"
+    )
 
 
-def _lighter(events: Comparison) -> Iterator[str]:
-    lighter = [arm.title for arm in events.arms[1:] if events.ratio(arm) < 1]
-    if lighter:
-        names = " and ".join(lighter)
-        yield (
-            f"Lighter on disk than SIDs here: {names}. Parquet stores a column of few distinct "
-            "values through a dictionary of up to 1 MiB a row group; a larger catalogue has no "
-            "such gain, and a trainer needs a learned table to turn ids into vectors."
+def _lighter(comparison: Comparison) -> Iterator[str]:
+    """Say why it is no gain that another way weighs less than SIDs."""
+    lighter = [arm for arm in comparison.arms[1:] if comparison.ratio(arm) < 1]
+    if not lighter:
+        return
+    said = [f"Lighter on disk than SIDs here: {' and '.join(arm.title for arm in lighter)}."]
+    if any(arm.name == "item_ids" for arm in lighter):
+        said.append(
+            "An item id carries nothing of the content: to become a vector it needs a learned "
+            "table or the embeddings beside it, where a SID needs the codebook alone."
         )
+    said.append(
+        "Parquet stores a column of few distinct values through a dictionary of up to 1 MiB a row "
+        "group; a larger catalogue has no such gain."
+        if comparison.unit == "event"
+        else "Ids stand in their order here, in which they compress best; SIDs do not."
+    )
+    yield " ".join(said)
 
 
 def _rounded(sample: Sample) -> Iterator[str]:

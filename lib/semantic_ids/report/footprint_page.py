@@ -52,11 +52,16 @@ def _facts(footprint: Footprint) -> Iterator[tuple[str, str]]:
     if footprint.sample:
         yield "Sample", _sample(footprint.sample)
         if footprint.sample.codebook_id:
-            yield "Codebook", footprint.sample.codebook_id
+            yield "Codebook", _codebook(footprint, footprint.sample.codebook_id)
         yield "Written as", footprint.settings
     for table in footprint.tables:
         yield table.name, f"{table.location}@{table.version}"
     yield "Run", f"{footprint.run_id}, {footprint.measured_at} UTC"
+
+
+def _codebook(footprint: Footprint, codebook_id: str) -> str:
+    name = footprint.codebook_names.get(codebook_id)
+    return f"{name} ({codebook_id})" if name else codebook_id
 
 
 def _sample(sample: Sample) -> str:
@@ -95,6 +100,8 @@ def _not_measured(footprint: Footprint) -> Iterator[str]:
     for table in footprint.tables:
         if table.name != "embeddings" and not (table.history and table.history.is_long_enough):
             yield _short_history(table)
+    if not footprint.codebook_names:
+        yield "What people call the codebooks, and whether they assign these SIDs: give codebooks."
     if not footprint.ne:
         yield (
             "NE gain per byte: runs holds no result of evaluate_ne; run that job with the same "

@@ -1,6 +1,6 @@
 """The sections of a footprint about the tables as they stand: columns, days, codebooks, growth."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from semantic_ids.report.footprint import Footprint
 from semantic_ids.report.footprint_growth import TARGETS, project
@@ -19,7 +19,8 @@ def table_sections(footprint: Footprint) -> Iterator[Section]:
         yield _tables(tables)
     yield from map(_columns, tables)
     yield from (_days(table) for table in tables if table.days)
-    yield from (_codebooks(table) for table in tables if table.codebooks)
+    names = footprint.codebook_names
+    yield from (_codebooks(table, names) for table in tables if table.codebooks)
     growing = [table for table in tables if table.history and table.history.is_long_enough]
     if growing:
         yield _growth(growing)
@@ -100,13 +101,18 @@ def _days(table: TableSize) -> Section:
     )
 
 
-def _codebooks(table: TableSize) -> Section:
+def _codebooks(table: TableSize, names: Mapping[str, str]) -> Section:
+    parts = _parts("codebook_id", "codebook", table.codebooks, table.unit)
+    if names:
+        columns = (*parts.columns, Column("name", "called"))
+        rows = tuple((*row, names.get(str(row[0]))) for row in parts.rows)
+        parts = Table(columns, rows)
     return Section(
         f"codebooks_{table.name}",
         f"The bytes of {table.name} by codebook",
         "Each row is what one codebook's SIDs weigh: a codebook that no name means any more can "
         "be deleted from the table.",
-        _parts("codebook_id", "codebook", table.codebooks, table.unit),
+        parts,
         Chart("barh", "codebook_id", ("size_bytes",), "bytes on disk"),
         (_SHARED,),
     )

@@ -16,6 +16,10 @@ DEAD = (0.25, 0.50)
 SHARING = (0.05, 0.25)
 RECALL = (0.35, 0.15)
 DRIFT = (1.05, 1.25)
+_LOST_ELSEWHERE = (
+    "SIDs of 40 bits or more fitted on their own items (preset faithful) lost 17 to 52 % on five "
+    "real data sets, SIDs fitted on other items 92 %, and a SID that says nothing loses 100 %"
+)
 FEW_ITEMS = 100
 """Of fewer items neighbours and drift are not judged."""
 
@@ -35,11 +39,14 @@ def _error(quality: Quality) -> Iterator[Finding]:
     if quality.errors.relative is None:
         return
     error = quality.errors.relative[-1]
+    word = above(error, ERROR)
+    bound = f"{'within' if word == 'good' else 'above'} the bound of "
+    bound += percent(ERROR[1] if word == "act" else ERROR[0])
     yield Finding(
-        above(error, ERROR),
+        word,
         f"error: act above {ERROR[1]}, watch above {ERROR[0]}",
-        f"The relative reconstruction error is {error:.3f}: SIDs lose {percent(error)} of the "
-        "variance of the embeddings.",
+        f"SIDs lose {percent(error)} of the variance of the embeddings (relative reconstruction "
+        f"error {error:.3f}), {bound}: {_LOST_ELSEWHERE}.",
     )
 
 

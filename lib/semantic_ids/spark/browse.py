@@ -4,19 +4,17 @@ import datetime
 import logging
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from semantic_ids.audit_configs import BrowseItems
-from semantic_ids.codebook import Codebook
-from semantic_ids.errors import TableError
 from semantic_ids.report import Catalogue, PrefixCounts, browse_headline, browse_to_html
 from semantic_ids.spark.browse_inputs import BrowseInputs
 from semantic_ids.spark.drawing import look_up, sample_bound
 from semantic_ids.spark.report_folder import staged_files
 from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.sid_counts import count_items
 from semantic_ids.spark.sources import Source
 
 __all__ = ["FILE", "browse_items", "count_prefixes", "draw_catalogue"]
@@ -35,7 +33,8 @@ def browse_items(config: BrowseItems, inputs: BrowseInputs, run_id: str) -> RunS
     Raises
     ------
     TableError
-        If the codebook has no item, or SIDs that it never assigns.
+        If the codebook has no item, SIDs that it never assigns, two of one item, or an item_id
+        that is null or no UTF-8.
     ConfigError
         If the report's folder cannot be written; what stood there stays.
     """
@@ -55,47 +54,13 @@ def count_prefixes(inputs: BrowseInputs) -> PrefixCounts:
     Raises
     ------
     TableError
-        If the codebook has no item, or SIDs that it never assigns.
+        If the codebook has no item, SIDs that it never assigns, two of one item, or an item_id
+        that is null or no UTF-8.
     """
-    codebook, place = inputs.codebook, inputs.item_sids.location
-    beyond = 8 * max(0, codebook.width - 2)
-    is_wrong = ~_is_assigned(codebook)
-    found = (
-        inputs.sids()
-        .groupBy(F.shiftright("sid", beyond).alias("prefix"))
-        .agg(
-            F.count(F.lit(1)).alias("n_items"),
-            F.count_if(is_wrong).alias("n_wrong"),
-            F.min(F.when(is_wrong, F.coalesce("sid", F.lit(-1)))).alias("lowest"),
-        )
-        .toArrow()
-        .sort_by("prefix")
-    )
-    if not found.num_rows:
-        raise TableError(
-            f"item_sids: {place} has no SID of codebook {codebook.codebook_id}: "
-            "run quantize_items with it first"
-        )
-    n_wrong = pc.sum(found["n_wrong"]).as_py()
-    if n_wrong:
-        raise TableError(
-            f"item_sids: the SIDs of codebook {codebook.codebook_id} in {place} must be some that "
-            f"it assigns, got {n_wrong:,} others (a null counts as -1), the lowest "
-            f"{pc.min(found['lowest']).as_py()}"
-        )
-    return PrefixCounts(found["prefix"].to_numpy(), found["n_items"].to_numpy())
-
-
-def _is_assigned(codebook: Codebook) -> Column:
-    """Say whether `sid` is one that the codebook assigns; false for null."""
-    sid, width = F.col("sid"), codebook.width
-    known = sid.isNotNull() & (sid >= 0)
-    if width < 8:  # of 8 bytes, every number that is not negative has them
-        known &= sid < 256**width
-    for at, byte in enumerate(codebook.layout):
-        symbol = F.shiftright(sid, 8 * (width - 1 - at)).bitwiseAND(F.lit(255))
-        known &= symbol < byte.n_values
-    return F.coalesce(known, F.lit(False))
+    counts = count_items(inputs)
+    cells = counts.pairs[0] if len(counts.pairs) else counts.symbols[0]
+    prefixes = np.flatnonzero(cells)
+    return PrefixCounts(prefixes, cells[prefixes])
 
 
 def draw_catalogue(

@@ -3,7 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -105,10 +107,14 @@ def _events(side: Side, *, is_after: bool, with_sids: bool) -> DataFrame:
     of_codebook = F.col("codebook_id") == side.codebook.codebook_id
     segments = source.rows.where(of_codebook).select("user_id", "n_events", "sids", "timestamps")
 
+    label = f"{source.name}: {source.label}"
+
     def to_events(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for batch in batches:
-            if len(batch):
+        for batch in filter(len, batches):
+            try:
                 yield events_of(batch, width, with_sids=with_sids)
+            except InputError as error:
+                raise InputError(f"{label}: {error}") from None
 
     user_id = source.rows.schema["user_id"].dataType.simpleString()
     events = segments.mapInArrow(to_events, f"user_id {user_id}, us bigint, sid bigint")
@@ -121,16 +127,12 @@ def events_of(segments: pa.RecordBatch, width: int, *, with_sids: bool) -> pa.Re
     Raises
     ------
     InputError
-        If a segment's blobs do not have the bytes of its events.
+        If n_events is null, or a segment's blobs do not have the bytes of its events.
     """
     table = pa.Table.from_batches([segments])
-    n_events = table.column("n_events").to_numpy().astype(np.int64)
+    n_events = _events_of_each(segments, width)
     blobs = unpack_segments(table, n_events, {})
-    times, found = blobs["timestamps"], blobs["sids"].dtype.itemsize
-    if found != width:
-        raise InputError(
-            f"sequences: a SID must have the {width} bytes of its codebook, got {found}"
-        )
+    times = blobs["timestamps"]
     sids = np.zeros(len(times), np.int64)
     if with_sids:
         bytes_to_sids(blobs["sids"].view(np.uint8).reshape(-1, width), width, out=sids)
@@ -139,6 +141,29 @@ def events_of(segments: pa.RecordBatch, width: int, *, with_sids: bool) -> pa.Re
     return pa.RecordBatch.from_arrays(
         [users, pa.array(times), pa.array(sids)], ["user_id", "us", "sid"]
     )
+
+
+def _events_of_each(segments: pa.RecordBatch, width: int) -> npt.NDArray[np.int64]:
+    """Give the number of events of each segment, whose blobs have the bytes of so many."""
+    columns = (
+        segments.column("n_events"),
+        pc.binary_length(segments.column("sids")),
+        pc.binary_length(segments.column("timestamps")),
+    )
+    n_events, sids, times = (
+        pc.fill_null(column.cast(pa.int64()), -1).to_numpy() for column in columns
+    )
+    right = (n_events >= 0) & (sids == width * n_events) & (times == 8 * n_events)
+    if not right.all():
+        row = int(right.argmin())
+        got = ["null" if each[row] < 0 else str(each[row]) for each in (n_events, sids, times)]
+        raise InputError(
+            f"a segment must hold {width} bytes of sids, as its codebook has, and 8 of timestamps "
+            f"for each of its n_events, got {got[1]} and {got[2]} bytes for n_events {got[0]}, of "
+            f"user_id {segments.column('user_id')[row].as_py()!r}"
+        )
+    counted: npt.NDArray[np.int64] = n_events
+    return counted
 
 
 def _check(side: Side, n_events: int) -> None:

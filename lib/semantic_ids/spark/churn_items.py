@@ -12,6 +12,7 @@ from semantic_ids.errors import TableError
 from semantic_ids.report import Counts
 from semantic_ids.spark.churn_inputs import ChurnInputs, Side
 from semantic_ids.spark.drawing import sample_bound
+from semantic_ids.spark.sid_inputs import names_item, refuse_nameless
 
 __all__ = ["PairedItems", "count_items", "draw_pairs", "first_byte", "first_byte_counts"]
 
@@ -40,7 +41,8 @@ def count_items(inputs: ChurnInputs) -> Counts:
     Raises
     ------
     TableError
-        If a side has no item, an item has two SIDs on a side, or a SID is null.
+        If a side has no item, an item has two SIDs on a side, a SID is null, or an item_id is null
+        or no UTF-8.
     """
     pairs, width = _pairs(inputs), inputs.after.codebook.width
     in_before, in_after = F.col("n_before") > 0, F.col("n_after") > 0
@@ -54,10 +56,14 @@ def count_items(inputs: ChurnInputs) -> Counts:
         F.count_if(moved).alias("n_moved"),
         F.count_if(in_before & F.col("before").isNull()).alias("null_before"),
         F.count_if(in_after & F.col("after").isNull()).alias("null_after"),
+        F.count_if(~names_item(pairs)).alias("n_nameless"),
         *first_byte_counts(moved, first_byte(F.col("before"), F.col("after"), width), width),
     ).collect()[0]
     for side, which in ((inputs.before, "before"), (inputs.after, "after")):
         _check_side(side, found[f"rows_{which}"], found[f"n_{which}"], found[f"null_{which}"])
+    if found["n_nameless"]:
+        refuse_nameless(inputs.before)
+        refuse_nameless(inputs.after)
     numbers = (found["n_before"], found["n_after"], found["n_both"])
     if not inputs.is_one_codebook:
         return Counts(*numbers, None, ())

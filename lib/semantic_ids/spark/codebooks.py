@@ -31,6 +31,7 @@ __all__ = [
     "open_codebook",
     "open_filed",
     "read_codebook",
+    "require_codebooks",
 ]
 
 _SCHEMA = StructType(
@@ -169,9 +170,20 @@ def read_codebook(source: Source, codebook: str) -> Codebook:
     return _read(source, codebook).codebook
 
 
-def _read(source: Source, codebook: str) -> FiledCodebook:
+def require_codebooks(source: Source) -> None:
+    """Check that a table has the columns of a codebooks table.
+
+    Raises
+    ------
+    TableError
+        If it lacks one, or has it of another type.
+    """
     for field in _SCHEMA:
         source.require(field.name, [type(field.dataType)], field.dataType.simpleString())
+
+
+def _read(source: Source, codebook: str) -> FiledCodebook:
+    require_codebooks(source)
     by_id = _ID.fullmatch(codebook) is not None
     key = "codebook_id" if by_id else "name"
     found = (

@@ -5,12 +5,15 @@ import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.report import (
     Footprint,
     Page,
     Sample,
     Serving,
+    SidLoss,
     TableSize,
     footprint_headline,
     footprint_page,
@@ -29,20 +32,25 @@ from semantic_ids.spark.footprint_inputs import (
     count_sequences,
     dim_of,
     of_codebook,
-    sid_layout,
-    width_of_items,
 )
+from semantic_ids.spark.footprint_runs import read_loss
 from semantic_ids.spark.footprint_sample import (
     EventSample,
+    Vectors,
     from_events,
     from_segments,
+)
+from semantic_ids.spark.footprint_sids import (
+    ComparedSids,
+    compared_sids,
+    names_of_codebooks,
+    require_assigned,
 )
 from semantic_ids.spark.footprint_tables import items_of, measure_tables
 from semantic_ids.spark.footprint_ways import distribution, fits_float16
 from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
-from semantic_ids.spark.sources import Source
 
 __all__ = ["audit_footprint"]
 
@@ -70,8 +78,9 @@ def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunS
         If the report's folder cannot be written; what stood there stays.
     """
     totals = count_sequences(inputs.sequences) if inputs.sequences else None
-    drawn = _draw(config, inputs, totals)
-    tables = measure_tables(inputs, totals, drawn.codebook_id if drawn else None)
+    compared = compared_sids(inputs, totals)
+    drawn = _draw(config, inputs, totals, compared)
+    tables = measure_tables(inputs, totals, compared.codebook_id if drawn else None)
     sizes = (f"{table.name} {table.size_bytes:,} bytes" for table in tables)
     log.info("audit_footprint: %s", ", ".join(sizes))
     footprint = Footprint(
@@ -80,7 +89,9 @@ def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunS
         settings=SETTINGS,
         price_per_tb_month=config.price_per_tb_month,
         tables=tables,
-        serving=_serving(config, inputs, tables, drawn),
+        serving=_serving(config, inputs, tables, compared),
+        codebook_names=names_of_codebooks(inputs.codebooks),
+        loss=_loss(config, inputs, compared),
         ne=inputs.ne,
         not_measured=tuple(_gaps(inputs, totals)),
     )
@@ -94,56 +105,58 @@ def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunS
     return hold_to(config.require, _summary(footprint, page, inputs, file), page, file)
 
 
-def _draw(config: AuditFootprint, inputs: Inputs, totals: SequenceTotals | None) -> _Drawn | None:
+def _draw(
+    config: AuditFootprint,
+    inputs: Inputs,
+    totals: SequenceTotals | None,
+    compared: ComparedSids,
+) -> _Drawn | None:
     """Take the sample from events with item_sids, else from sequences, else not at all."""
-    if inputs.events and inputs.item_sids:
-        return _draw_events(config, inputs.events, inputs.item_sids, inputs.embeddings, totals)
+    if inputs.events and inputs.item_sids and compared.codebook_id and compared.width:
+        codebook_id, n_events = compared.codebook_id, config.sample_events
+        rows, n_events_total = draw_events(
+            inputs.events, inputs.item_sids, codebook_id=codebook_id, n_events=n_events
+        )
+        sample = from_events(rows, compared.width, _vectors(config, inputs, rows))
+        return _Drawn(sample, inputs.events.label, n_events_total, codebook_id)
     if inputs.sequences and totals:
         total = totals.n_events_of_codebook
-        rows = of_codebook(inputs.sequences, totals.codebook_id)
-        segments = draw_segments(rows, total=total, n_events=config.sample_events)
-        sample = from_segments(segments)
+        its = of_codebook(inputs.sequences, totals.codebook_id)
+        sample = from_segments(draw_segments(its, total=total, n_events=config.sample_events))
+        require_assigned(inputs.sequences, sample, compared)
         return _Drawn(sample, inputs.sequences.label, total, totals.codebook_id)
     return None
 
 
-def _draw_events(
-    config: AuditFootprint,
-    events: Source,
-    item_sids: Source,
-    embeddings: Source | None,
-    totals: SequenceTotals | None,
-) -> _Drawn:
-    codebook_id, width = sid_layout(item_sids, totals)
-    rows, n_events_total = draw_events(
-        events, item_sids, codebook_id=codebook_id, n_events=config.sample_events
+def _vectors(config: AuditFootprint, inputs: Inputs, events: pa.Table) -> Vectors | None:
+    """Read the embeddings of the items of some events, where there is a table of them."""
+    if not (inputs.embeddings and config.collection):
+        return None
+    return read_vectors(
+        inputs.embeddings,
+        config.collection,
+        item_ids=events.column("item_id").unique(),
+        binary_dtype=config.binary_dtype,
     )
-    vectors = None
-    if embeddings and config.collection:
-        vectors = read_vectors(
-            embeddings,
-            config.collection,
-            item_ids=rows.column("item_id").unique(),
-            binary_dtype=config.binary_dtype,
-        )
-    sample = from_events(rows, width, vectors)
-    return _Drawn(sample, events.label, n_events_total, codebook_id)
 
 
 def _serving(
-    config: AuditFootprint, inputs: Inputs, tables: tuple[TableSize, ...], drawn: _Drawn | None
+    config: AuditFootprint, inputs: Inputs, tables: tuple[TableSize, ...], compared: ComparedSids
 ) -> Serving | None:
-    if drawn:
-        width: int | None = drawn.sample.symbols.shape[1]
-    else:
-        width = width_of_items(inputs.item_sids) if inputs.item_sids else None
-    if width is None:
+    if compared.width is None:
         return None
     dim = None
     if inputs.embeddings and config.collection:
         dim = dim_of(inputs.embeddings, config.collection, binary_dtype=config.binary_dtype)
-    n_items = items_of(tables, drawn.codebook_id if drawn else None)
-    return Serving(width, dim, n_items, config.learned_rows, config.learned_dim)
+    n_items = items_of(tables, compared.codebook_id)
+    return Serving(compared.width, dim, n_items, config.learned_rows, config.learned_dim)
+
+
+def _loss(config: AuditFootprint, inputs: Inputs, compared: ComparedSids) -> SidLoss | None:
+    if compared.codebook_id is None:
+        return None
+    spark = inputs.given()[0].rows.sparkSession
+    return read_loss(spark, config.runs, compared.codebook_id, config.collection)
 
 
 def _gaps(inputs: Inputs, totals: SequenceTotals | None) -> list[str]:

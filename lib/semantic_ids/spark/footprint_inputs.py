@@ -17,6 +17,7 @@ from pyspark.sql.types import (
 from semantic_ids.audit_configs import AuditFootprint
 from semantic_ids.errors import TableError
 from semantic_ids.report import NeRun
+from semantic_ids.spark.codebooks import require_codebooks
 from semantic_ids.spark.footprint_runs import read_ne_run
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source, open_source
@@ -30,8 +31,6 @@ __all__ = [
     "dim_of",
     "of_codebook",
     "open_inputs",
-    "sid_layout",
-    "width_of_items",
 ]
 
 _ROWS_FOR_DIM = 100
@@ -45,11 +44,12 @@ class Inputs:
     item_sids: Source | None = None
     embeddings: Source | None = None
     events: Source | None = None
+    codebooks: Source | None = None
     ne: NeRun | None = None
 
     def given(self) -> list[Source]:
         """List those given."""
-        found = (self.sequences, self.item_sids, self.embeddings, self.events)
+        found = (self.sequences, self.item_sids, self.embeddings, self.events, self.codebooks)
         return [source for source in found if source is not None]
 
 
@@ -84,7 +84,7 @@ def open_inputs(spark: SparkSession, config: AuditFootprint) -> Inputs:
     TableError
         If a table is missing, or has no column of a name and type needed.
     """
-    names = ("sequences", "item_sids", "embeddings", "events")
+    names = ("sequences", "item_sids", "embeddings", "events", "codebooks")
     tables = {name: getattr(config, name) for name in names}
     inputs = Inputs(
         **{n: open_source(spark, n, table) for n, table in tables.items() if table},
@@ -99,6 +99,8 @@ def open_inputs(spark: SparkSession, config: AuditFootprint) -> Inputs:
     if inputs.embeddings and config.collection:
         id_type(inputs.embeddings, "item_id")
         require_embedding(inputs.embeddings, config.collection)
+    if inputs.codebooks:
+        require_codebooks(inputs.codebooks)
     if inputs.events:
         id_type(inputs.events, "user_id")
         id_type(inputs.events, "item_id")
@@ -172,44 +174,9 @@ def _width_of(sequences: Source) -> int:
     return int(width)
 
 
-def width_of_items(item_sids: Source) -> int | None:
-    """Tell the bytes that the largest SID needs; None where all are null."""
-    largest = item_sids.rows.agg(F.max("sid")).collect()[0][0]
-    return None if largest is None else _bytes_for(largest)
-
-
-def _bytes_for(sid: int) -> int:
-    return max(1, -(-int(sid).bit_length() // 8))
-
-
 def dim_of(embeddings: Source, collection: str, *, binary_dtype: str) -> int | None:
     """Tell the commonest length of the first embeddings; None where there is none."""
     found = embeddings.rows.select(embeddings.column(collection).alias("x"))
     rows = found.where(F.col("x").isNotNull()).limit(_ROWS_FOR_DIM).toArrow().combine_chunks()
     lengths = lengths_of(rows.column("x").combine_chunks(), binary_dtype)
     return int(np.bincount(lengths[lengths > 0]).argmax()) if (lengths > 0).any() else None
-
-
-def sid_layout(item_sids: Source, totals: SequenceTotals | None) -> tuple[str, int]:
-    """Tell the codebook of the SIDs to compare, and the bytes of a SID.
-
-    Without sequences the codebook is the only one in item_sids, and a SID has as many bytes as
-    the largest one needs: byte 0 comes first, and is 0 in few SIDs.
-
-    Raises
-    ------
-    TableError
-        If the table holds no SID of the codebook, or SIDs of several and none is given.
-    """
-    rows = (of_codebook(item_sids, totals.codebook_id) if totals else item_sids).rows
-    first, last = F.min("codebook_id"), F.max("codebook_id")
-    found, another, largest = rows.agg(first, last, F.max("sid")).collect()[0]
-    if found is None or largest is None:
-        of = f" of codebook {totals.codebook_id}, as sequences has" if totals else ""
-        raise TableError(f"item_sids: {item_sids.location} has no SID{of}")
-    if found != another:
-        raise TableError(
-            f"item_sids: {item_sids.location} holds SIDs of codebooks {found} and {another}; "
-            "give sequences too, to say which of them to compare"
-        )
-    return found, totals.width if totals else _bytes_for(largest)

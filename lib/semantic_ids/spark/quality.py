@@ -8,7 +8,6 @@ from typing import Any
 from semantic_ids.audit_configs import AuditQuality
 from semantic_ids.report import Page, Quality, Shown, quality_headline, quality_page
 from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
-from semantic_ids.spark.quality_counts import count_items
 from semantic_ids.spark.quality_draw import Drawn, draw_items
 from semantic_ids.spark.quality_fused import measure_fused
 from semantic_ids.spark.quality_inputs import QualityInputs
@@ -16,6 +15,7 @@ from semantic_ids.spark.quality_measures import measure
 from semantic_ids.spark.quality_new import find_new_items
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.sid_counts import count_items
 
 __all__ = ["audit_quality"]
 
@@ -28,7 +28,8 @@ def audit_quality(config: AuditQuality, inputs: QualityInputs, run_id: str) -> R
     Raises
     ------
     TableError
-        If the codebook has no item, SIDs that it never assigns, or no embedding of its length.
+        If the codebook has no item, SIDs that it never assigns or two of one item, an item_id that
+        is null or no UTF-8, or no embedding of its length.
     ConfigError
         If the report's folder cannot be written; what stood there stays.
     """

@@ -5,8 +5,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyspark.sql import functions as F
 
 from semantic_ids.codebook import (
     CategoryFit,
@@ -18,9 +16,9 @@ from semantic_ids.codebook import (
     present_rows,
 )
 from semantic_ids.report import CollectionFit, FusedQuality
+from semantic_ids.spark.drawing import look_up
 from semantic_ids.spark.quality_draw import Drawn
 from semantic_ids.spark.quality_inputs import QualityInputs
-from semantic_ids.spark.sources import Source
 from semantic_ids.spark.vectors import parse_vectors
 
 __all__ = ["measure_fused", "targets_of"]
@@ -33,44 +31,49 @@ def measure_fused(
     fusion = inputs.codebook.fusion
     if fusion is None:
         return None
-    item_ids, sids = drawn.item_ids.slice(0, drawn.n_sample), drawn.sids[: drawn.n_sample]
+    sids = drawn.sids[: drawn.n_sample]
     names = list(inputs.codebook.collections)
-    columns = _read(inputs.embeddings, item_ids, names)
-    collections = tuple(
-        _collection(inputs, name, column, sids, binary_dtype=binary_dtype, n_queries=n_queries)
-        for name, column in zip(names, columns, strict=True)
-    )
     there = [name for name in fusion.heads if name in inputs.labels.rows.columns]
-    found = dict.fromkeys(there, inputs.labels)
+    columns = _look_up(inputs, drawn, names, there)
+    collections = tuple(
+        _collection(
+            inputs, name, columns[0, name], sids, binary_dtype=binary_dtype, n_queries=n_queries
+        )
+        for name in names
+    )
     gaps = [
         f"Category {name}: {inputs.labels.location} has no such column."
         for name in fusion.heads
-        if name not in found
+        if name not in there
     ]
     categories = []
-    for name, column in zip(there, _read(inputs.labels, item_ids, there), strict=True):
-        fit, gap = _category(inputs, name, fusion.heads[name], column, sids)
+    for name in there:
+        fit, gap = _category(inputs, name, fusion.heads[name], columns[1, name], sids)
         categories += [fit] if fit else []
         gaps += [gap] if gap else []
     return FusedQuality(collections, tuple(categories), tuple(gaps))
 
 
-def _read(source: Source, item_ids: pa.Array, names: list[str]) -> list[pa.Array]:
-    """Read columns of items in their order, null where the source lacks one.
+def _look_up(
+    inputs: QualityInputs, drawn: Drawn, collections: list[str], heads: list[str]
+) -> dict[tuple[int, str], pa.Array]:
+    """Read collections (0) and categories (1) of the sample, in one pass where they stand together.
 
-    Of several rows of an item the one whose columns have the lowest hash is taken.
+    Null where a table lacks the item.
     """
-    if not names:
-        return []
-    spark, columns = source.rows.sparkSession, [source.column(name) for name in names]
-    kind = "bigint" if pa.types.is_integer(item_ids.type) else "string"
-    wanted = spark.createDataFrame(pa.table({"item_id": item_ids}), f"item_id {kind}")
-    ours = [column.alias(f"c{number}") for number, column in enumerate(columns)]
-    rows = source.rows.select(F.col("item_id").cast(kind), *ours, F.xxhash64(*columns).alias("tie"))
-    found = rows.join(F.broadcast(wanted), "item_id", "left_semi").toArrow()
-    found = found.sort_by([("item_id", "ascending"), ("tie", "ascending")])
-    places = pc.index_in(item_ids, found["item_id"].combine_chunks())
-    return [found[f"c{i}"].combine_chunks().take(places) for i in range(len(names))]
+    item_ids = pa.chunked_array([drawn.item_ids.slice(0, drawn.n_sample)])
+    wanted = {(0, name): inputs.embeddings.column(name) for name in collections}
+    beside = {(1, name): inputs.labels.column(name) for name in heads}
+    if inputs.labels is inputs.embeddings:
+        wanted, beside = wanted | beside, {}
+    found: dict[tuple[int, str], pa.Array] = {}
+    for source, columns in ((inputs.embeddings, wanted), (inputs.labels, beside)):
+        if columns:
+            ours = {f"column_{place}": column for place, column in enumerate(columns.values())}
+            table = look_up(source, item_ids, ours)
+            arrays = (table[name].combine_chunks() for name in ours)
+            found |= dict(zip(columns, arrays, strict=True))
+    return found
 
 
 def _collection(

@@ -93,8 +93,9 @@ def counted(sids, n_parts):
     groups = sorted(Counter(sids).items())
     for part in range(n_parts):
         counts = SidCounts(LAYOUT, n_largest=2, n_drawn=3)
+        counts.add(sids[part::n_parts])
         for sid, n_items in groups[part::n_parts]:
-            counts.add([sid], [n_items])
+            counts.add_groups([sid], [n_items])
         for number, blob in counts.parts():
             total.add_part(number, blob)
     return total
@@ -128,12 +129,12 @@ def test_sids_that_the_codebook_never_assigns_are_told_and_left_out():
     wrong = [-1, 256**width, 256**width - 1, 5 * 256 ** (width - 1)]
     counts = counted([0, 0, *wrong], 2)
     assert counts.unassigned == [(-1, 4)]
-    assert (counts.n_items, counts.group_sizes) == (2, {2: 1})
+    assert (counts.n_items, counts.symbols.sum()) == (2, 2 * width)
 
 
 def test_counts_refuse_columns_of_two_lengths():
     with pytest.raises(ShapeError, match=r"n_items must have shape \(2,\), got \(1,\)"):
-        SidCounts(LAYOUT).add([1, 2], [1])
+        SidCounts(LAYOUT).add_groups([1, 2], [1])
 
 
 def test_count_symbols_refuses_a_sid_that_does_not_fit():
@@ -164,9 +165,7 @@ def test_independent_bytes_tell_nothing_above_chance_and_copies_tell_all():
     first = rng.integers(0, 255, 3_000)
     symbols = np.stack([first, rng.integers(0, 255, 3_000), first], axis=1).astype(np.uint8)
     counts = SidCounts(CodebookSpec([{"centroids": 256}] * 3).layout)
-    sids, n_items = np.unique(bytes_to_sids(symbols, 3), return_counts=True)
-    counts.add(sids, n_items)
-    counts.flush()
+    counts.add(bytes_to_sids(symbols, 3))
     by_pair = {(pair.first, pair.second): pair for pair in pair_information(counts.pairs, 3)}
     assert by_pair[0, 1].bits > 3
     assert by_pair[0, 1].excess_bits < 0.05

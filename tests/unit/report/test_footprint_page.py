@@ -9,6 +9,7 @@ from semantic_ids.report import (
     Comparison,
     History,
     Serving,
+    SidLoss,
     footprint_headline,
     footprint_page,
     render,
@@ -193,6 +194,7 @@ def test_not_measured_says_what_to_give():
         "What the table item_sids weighs: give it",
         "What the table embeddings weighs: give e",
         "When sequences will have grown to the ta",
+        "What people call the codebooks, and whet",
         "NE gain per byte: runs holds no result o",
         "One more.",
     ]
@@ -205,7 +207,11 @@ def test_not_measured_says_what_to_give():
         ({}, "0.50 bytes per event (comparison/events_timestamps.parquet)"),
         ({}, "± is half of the 95 % interval over the draw"),
         ({}, "20 distinct SIDs"),
-        ({}, "Lighter on disk than SIDs here: item ids."),
+        ({}, "Lighter on disk than SIDs here: item ids. An item id carries nothing of the content"),
+        (
+            {"events": Comparison("event", 100, ARMS[:2])},
+            "that of SIDs is for audit_quality to say",
+        ),
         ({"sample": dataclasses.replace(SAMPLE, n_sids=90)}, "take a larger sample_events"),
         (
             {"sample": dataclasses.replace(SAMPLE, float16_source=True)},
@@ -223,6 +229,32 @@ def test_not_measured_says_what_to_give():
 )
 def test_the_page_says_in_words(changes, sentence):
     assert sentence in texts_of(footprint(**changes))
+
+
+def test_items_have_the_note_on_ids_as_well():
+    items = Comparison("item", 10, (ARMS[0], ARMS[3]))
+    page = footprint_page(footprint(items=items))
+    (notes,) = [section.notes for section in page.sections if section.key == "items"]
+    assert notes[-1].startswith("Lighter on disk than SIDs here: item ids. An item id carries")
+    assert notes[-1].endswith(
+        "Ids stand in their order here, in which they compress best; SIDs do not."
+    )
+
+
+def test_what_sids_lose_is_that_of_the_newest_audit_of_their_codebook():
+    measured = footprint(loss=SidLoss("run-7", 0.51, 990))
+    lost = {row["arm"]: row["lost"] for row in rows_of(measured, "events")}
+    assert (lost["SIDs"], lost["a list of codes"], lost["item ids"]) == (0.51, 0.51, None)
+    assert (lost["three int64 n-gram ids"], lost["int8 embeddings"]) == (None, 0.001)
+    assert "measured on 990 items of this codebook (run run-7)." in texts_of(measured)
+
+
+def test_codebooks_have_their_names_beside_their_ids():
+    codebook_id = SAMPLE.codebook_id
+    measured = footprint(codebook_names={codebook_id: "shop, of text"})
+    assert dict(footprint_page(measured).facts)["Codebook"] == f"shop, of text ({codebook_id})"
+    (row,) = rows_of(measured, "codebooks_item_sids")
+    assert (row["codebook_id"], row["name"]) == (codebook_id, "shop, of text")
 
 
 def test_facts_say_the_sample_or_that_there_is_none():

@@ -1,6 +1,7 @@
 """The quality page: what each rule says at its bounds, and what odd values leave of it."""
 
 import dataclasses
+import re
 
 import pytest
 from quality_values import SHOWN, quality
@@ -72,6 +73,20 @@ def test_a_healthy_codebook_is_good_by_all_rules():
 )
 def test_each_rule_at_its_bounds(rule, changes, word):
     assert words(quality(**changes))[rule] == word
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (0.51, "SIDs lose 51.0 % .* error 0.510), within the bound of 55.0 %: SIDs of 40 bits"),
+        (0.6, "above the bound of 55.0 %"),
+        (0.9, "above the bound of 80.0 %"),
+    ],
+)
+def test_the_verdict_on_the_error_says_its_bound_and_what_it_rests_on(error, said):
+    verdict = quality_page(quality(**error_of(error))).verdict
+    assert re.search(said.replace(")", r"\)"), verdict.measured)
+    assert "lost 17 to 52 % on five real data sets" in verdict.measured
 
 
 def test_the_worst_rule_gives_the_verdict():
