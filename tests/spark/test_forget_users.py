@@ -1,5 +1,6 @@
 """Users leave the sequences table: nothing of them is left on disk, and builds go on."""
 
+import runpy
 import time
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from delta_tables import texts_on_disk
 from sequence_builds import DAY, Build, events_table, sids_table
 
 from semantic_ids.errors import TableError
+from semantic_ids.job_configs import ForgetUsers
 from semantic_ids.spark.deletion_requests import ids_to_forget, require_gone
 from semantic_ids.spark.forget_users import UsersToForget
 from semantic_ids.spark.sequences import open_sequences
@@ -90,7 +92,7 @@ def test_within_the_retention_earlier_versions_stay_readable(shop, spark_conf):
     assert _files_that_name(shop.table, GONE) == []
 
 
-def test_users_who_still_have_events_are_refused(shop, spark):
+def test_users_who_still_have_events_are_refused_and_others_are_counted(shop, spark, root):
     request = shop.open("users", pa.table({"user_id": [GONE[0], 5]}))
     users = ids_to_forget(request, "user_id", "bigint")
     with pytest.raises(
@@ -98,7 +100,10 @@ def test_users_who_still_have_events_are_refused(shop, spark):
     ):
         require_gone(users, shop.open("events", shop.source), "user_id")
     spark.sql(f"delete from delta.`{shop.source}` where user_id = {GONE[0]}")
-    require_gone(users, shop.open("events", shop.source), "user_id")
+    prepare = runpy.run_path(str(root / "jobs" / "forget_users.py"))["prepare"]
+    given = {"users": request.location, "events": shop.source, "sequences": shop.table}
+    step = prepare(spark, ForgetUsers(**given)).steps[0]
+    assert step == f"remove the segments of users from {shop.table}: 2 asked for, 1 present"
 
 
 @pytest.mark.parametrize(
