@@ -20,14 +20,12 @@ from semantic_ids.spark.codebooks import codebooks_output
 from semantic_ids.spark.fusion_sample import require_category
 from semantic_ids.spark.fusion_training import train_and_append
 from semantic_ids.spark.quantize import id_type
-from semantic_ids.spark.report_folder import require_report
 from semantic_ids.spark.sources import open_source
 from semantic_ids.spark.vectors import require_embedding
 
 
 def prepare(spark: SparkSession, config: TrainFusion) -> Plan:
-    """Open the embeddings, check the codebooks table and the report's folder."""
-    require_report(config.report)
+    """Open the embeddings and check the codebooks table."""
     spec = FusionSpec.from_dict(config.spec)
     embeddings = open_source(spark, "embeddings", config.embeddings)
     id_type(embeddings, "item_id")

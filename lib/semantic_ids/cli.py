@@ -21,6 +21,7 @@ from semantic_ids.errors import SemanticIdsError
 from semantic_ids.field_help import keys_of
 from semantic_ids.job_log import LogFormat, Speaker, log
 from semantic_ids.spark.lineage import name_datasets
+from semantic_ids.spark.report_folder import require_report
 from semantic_ids.spark.runs import STARTED, Run, RunSummary, record_run, runs_output
 from semantic_ids.spark.session import SPARK_ERRORS, open_session, sentence_of
 
@@ -77,6 +78,9 @@ def run_job(
     try:
         overrides = [*options.overrides, *options.formats]
         config = load_config(config_type, options.config, overrides)
+        report = getattr(config, "report", None)
+        if report and not options.print_config:
+            require_report(report)
     except SemanticIdsError as error:
         return _fail(speaker, error)
     if options.print_config:
@@ -214,7 +218,7 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
         )
     parser.add_argument("--print-config", action="store_true", help="print the whole configuration")
     parser.add_argument("--dry-run", action="store_true", help="open the inputs, write nothing")
-    parser.add_argument("--check", action="store_true", help="validate the configuration only")
+    parser.add_argument("--check", action="store_true", help="validate, without Spark")
     parser.add_argument(
         "--log-format", choices=get_args(LogFormat), default="text", help="json: one object a line"
     )

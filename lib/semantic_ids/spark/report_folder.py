@@ -15,7 +15,6 @@ from semantic_ids.report import Format, Page, file_name, render
 
 __all__ = [
     "page_files",
-    "require_browse",
     "require_report",
     "require_writable",
     "stage_page",
@@ -27,34 +26,22 @@ _SCRATCH = ".partial-"  # and a name of each run's own: two may write to one fol
 _SCHEME = re.compile(r"[a-z][a-z0-9]+:", re.IGNORECASE)
 
 
-def require_report(report: ReportSection) -> None:
+def require_report(report: FolderSection) -> None:
     """Refuse, before any work, a report that could not be written.
 
     Raises
     ------
     ConfigError
-        If the folder cannot be written, or HTML is asked for and the extra `report` is missing.
+        If the folder cannot be written, or what HTML needs, the extra `report`, is missing.
     """
     require_writable(Path(report.folder))
-    missing = _missing("jinja2", "matplotlib")
-    if missing and "html" in report.formats:
+    if not isinstance(report, ReportSection):  # a page that is HTML and nothing else
+        if missing := _missing("jinja2"):
+            raise ConfigError(f"report: the page needs {missing}: install semantic-ids[report]")
+    elif "html" in report.formats and (missing := _missing("jinja2", "matplotlib")):
         raise ConfigError(
             f"report.formats: html needs {missing}: install semantic-ids[report], or leave html out"
         )
-
-
-def require_browse(report: FolderSection) -> None:
-    """Refuse, before any work, a browse page that could not be written.
-
-    Raises
-    ------
-    ConfigError
-        If the folder cannot be written, or the extra `report` is missing.
-    """
-    require_writable(Path(report.folder))
-    missing = _missing("jinja2")
-    if missing:
-        raise ConfigError(f"report: the page needs {missing}: install semantic-ids[report]")
 
 
 def _missing(*packages: str) -> str:
