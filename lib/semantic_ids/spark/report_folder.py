@@ -1,10 +1,12 @@
 """The report's folder: files take their places whole, when all of them are written."""
 
+import fcntl
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
@@ -110,6 +112,8 @@ def stage_page(scratch: Path, page: Page, formats: Collection[Format]) -> tuple[
 def staged_files(folder: Path, owned: Collection[str]) -> Iterator[Path]:
     """Give an empty folder; what is written there moves to `folder` when the block ends well.
 
+    What runs that were killed left of theirs goes.
+
     Parameters
     ----------
     folder : Path
@@ -124,14 +128,52 @@ def staged_files(folder: Path, owned: Collection[str]) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
-            yield Path(scratch)
-            _move(Path(scratch), folder, owned)
+        with _scratch(folder) as scratch:
+            yield scratch
+            _move(scratch, folder, owned)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(
             f"report.folder: {str(folder)!r} must be writable, got: {reason}"
         ) from None
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give a folder of this run's own, locked while it runs; those that nobody locks are dead."""
+    with ExitStack() as held:
+        with ExitStack() as turn:
+            with suppress(OSError):  # some network file systems lock no folders: none is removed
+                turn.enter_context(_locked(folder, fcntl.LOCK_EX))
+                _remove_dead(folder)
+            scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
+            with suppress(OSError):
+                held.enter_context(_locked(scratch, fcntl.LOCK_EX))
+            held.callback(shutil.rmtree, scratch, ignore_errors=True)
+        yield scratch
+
+
+def _remove_dead(folder: Path) -> None:
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError), _locked(scratch, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(scratch)
+
+
+@contextmanager
+def _locked(folder: Path, operation: int) -> Iterator[None]:
+    """Hold a lock on a folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be had.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, operation)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _move(scratch: Path, folder: Path, owned: Collection[str]) -> None:
