@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from delta_tables import texts_on_disk
+from delta_tables import texts_on_disk, version_of
 from sequence_builds import DAY, Build, events_table, sids_table
 
 from semantic_ids.errors import TableError
@@ -78,7 +78,7 @@ def test_nothing_of_a_user_is_on_disk_and_builds_of_what_is_new_go_on(shop):
 @pytest.mark.every_fault
 def test_within_the_retention_earlier_versions_stay_readable(shop, spark_conf):
     spark_conf("spark.databricks.delta.vacuum.logging.enabled", "false")  # the default on s3a
-    version = open_sequences(shop.spark, shop.table).output.turn(shop.spark, "x").number
+    version = version_of(shop.table)
     summary = _forget(shop, hours=1.0)
     assert "earlier versions go once they are 1 hours old" in summary.message
     assert not {user for user, _, _ in shop.events()} & set(GONE)
