@@ -17,12 +17,10 @@ from semantic_ids.audit_configs import AuditChurn
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.spark.churn import audit_churn
 from semantic_ids.spark.churn_inputs import open_churn
-from semantic_ids.spark.report_folder import require_report
 
 
 def prepare(spark: SparkSession, config: AuditChurn) -> Plan:
-    """Open both sides and check the report's folder."""
-    require_report(config.report)
+    """Open both sides."""
     inputs = open_churn(spark, config)
     steps = (
         *(f"read {name} {source.label}" for name, source in inputs.given()),

@@ -17,12 +17,10 @@ from semantic_ids.audit_configs import AuditQuality
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.spark.quality import audit_quality
 from semantic_ids.spark.quality_inputs import open_inputs
-from semantic_ids.spark.report_folder import require_report
 
 
 def prepare(spark: SparkSession, config: AuditQuality) -> Plan:
-    """Open the inputs and check the report's folder."""
-    require_report(config.report)
+    """Open the inputs."""
     inputs = open_inputs(spark, config)
     steps = (
         *(f"read {source.name} {source.label}" for source in inputs.given()),

@@ -16,12 +16,10 @@ from semantic_ids.audit_configs import BrowseItems
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.spark.browse import FILE, browse_items
 from semantic_ids.spark.browse_inputs import open_browse_inputs
-from semantic_ids.spark.report_folder import require_browse
 
 
 def prepare(spark: SparkSession, config: BrowseItems) -> Plan:
-    """Open the inputs and check the report's folder."""
-    require_browse(config.report)
+    """Open the inputs."""
     inputs = open_browse_inputs(spark, config)
     steps = (
         *(f"read {source.name} {source.label}" for source in inputs.given()),

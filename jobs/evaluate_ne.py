@@ -17,7 +17,6 @@ from semantic_ids.ne_configs import EvaluateNe
 from semantic_ids.spark.ne_inputs import NeInputs, open_inputs, read_tables, require_torch
 from semantic_ids.spark.ne_results import write_results
 from semantic_ids.spark.progress import count_steps
-from semantic_ids.spark.report_folder import require_report
 from semantic_ids.spark.runs import RunSummary
 
 if TYPE_CHECKING:
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 
 
 def prepare(spark: SparkSession, config: EvaluateNe) -> Plan:
-    """Open the inputs, and check the arms and the report's folder."""
-    require_report(config.report)
+    """Open the inputs and check the arms."""
     require_torch()
     from semantic_ids.experiment import count_passes, make_settings
 

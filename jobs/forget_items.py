@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import ForgetItems
-from semantic_ids.spark.deletion_requests import ids_to_forget, require_gone
+from semantic_ids.spark.deletion_requests import asked_and_present, ids_to_forget, require_gone
 from semantic_ids.spark.forget_items import ItemsToForget
 from semantic_ids.spark.quantize import Outputs, id_type
 from semantic_ids.spark.sources import open_source
@@ -33,9 +33,11 @@ def prepare(spark: SparkSession, config: ForgetItems) -> Plan:
     )
     if config.embeddings:
         require_gone(items, open_source(spark, "embeddings", config.embeddings), "item_id")
-    tables = " and ".join(output.table for output in outputs.given())
+    standing = [output for output in outputs.given() if output.exists(spark)]
+    counts = asked_and_present(items, [output.read(spark) for output in standing])
+    tables = " and ".join(output.table for output in standing)
     steps = (
-        f"remove {items.count():,} items from {tables}",
+        f"remove items from {tables}: {counts}",
         f"erase what is older than {config.retention_hours:g} hours from their history",
     )
     return Plan(steps, ItemsToForget(spark, items, outputs, config.retention_hours).run)

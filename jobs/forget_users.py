@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.job_configs import ForgetUsers
-from semantic_ids.spark.deletion_requests import ids_to_forget, require_gone
+from semantic_ids.spark.deletion_requests import asked_and_present, ids_to_forget, require_gone
 from semantic_ids.spark.forget_users import UsersToForget
 from semantic_ids.spark.sequences import open_sequences
 from semantic_ids.spark.sources import open_source
@@ -27,8 +27,9 @@ def prepare(spark: SparkSession, config: ForgetUsers) -> Plan:
     users = ids_to_forget(open_source(spark, "users", config.users), "user_id", kind)
     if config.events:
         require_gone(users, open_source(spark, "events", config.events), "user_id")
+    counts = asked_and_present(users, [table.output.read(spark)])
     steps = (
-        f"remove the segments of {users.count():,} users from {config.sequences}",
+        f"remove the segments of users from {config.sequences}: {counts}",
         f"erase what is older than {config.retention_hours:g} hours from its history",
     )
     return Plan(steps, UsersToForget(spark, users, table, config.retention_hours).run)

@@ -21,14 +21,13 @@ from semantic_ids.spark.codebooks import codebooks_output
 from semantic_ids.spark.fusion_sample import require_category
 from semantic_ids.spark.fusion_training import train_and_append
 from semantic_ids.spark.quantize import id_type
-from semantic_ids.spark.report_folder import require_report, require_writable
+from semantic_ids.spark.report_folder import require_writable
 from semantic_ids.spark.sources import open_source
 from semantic_ids.spark.vectors import require_embedding
 
 
 def prepare(spark: SparkSession, config: TrainFusion) -> Plan:
-    """Open the embeddings, check the codebooks table and the folders."""
-    require_report(config.report)
+    """Open the embeddings, check the codebooks table and the checkpoint's folder."""
     if config.checkpoint:
         require_writable(Path(config.checkpoint), "checkpoint")
     spec = FusionSpec.from_dict(config.spec)

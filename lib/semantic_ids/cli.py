@@ -1,6 +1,7 @@
 """The shell around every job: arguments, session, summary line, run row, exit code."""
 
 import argparse
+import dataclasses
 import datetime
 import os
 import signal
@@ -19,6 +20,8 @@ from semantic_ids.config import JobConfig, load_config, to_yaml
 from semantic_ids.errors import SemanticIdsError
 from semantic_ids.field_help import keys_of
 from semantic_ids.job_log import LogFormat, Speaker, log
+from semantic_ids.spark.lineage import name_datasets
+from semantic_ids.spark.report_folder import require_report
 from semantic_ids.spark.runs import STARTED, Run, RunSummary, record_run, runs_output
 from semantic_ids.spark.session import SPARK_ERRORS, open_session, sentence_of
 
@@ -75,6 +78,9 @@ def run_job(
     try:
         overrides = [*options.overrides, *options.formats]
         config = load_config(config_type, options.config, overrides)
+        report = getattr(config, "report", None)
+        if report and not options.print_config:
+            require_report(report)
     except SemanticIdsError as error:
         return _fail(speaker, error)
     if options.print_config:
@@ -138,7 +144,19 @@ def _record(
     spark: SparkSession, config: JobConfig, run: Run, summary: RunSummary, status: str
 ) -> None:
     if config.runs:
-        record_run(spark, runs_output(config.runs), run=run, summary=summary, status=status)
+        metrics = {**summary.metrics, "datasets": _datasets(spark, config)}
+        filed = dataclasses.replace(summary, metrics=metrics)
+        record_run(spark, runs_output(config.runs), run=run, summary=filed, status=status)
+
+
+def _datasets(spark: SparkSession, config: JobConfig) -> dict[str, dict[str, dict[str, str]]]:
+    """Name the tables that a run reads and those that it changes, `runs` aside."""
+    keys = {key.name for key in keys_of(type(config)) if key.kind.startswith("table")} - {"runs"}
+    given = {key: getattr(config, key) for key in sorted(keys)}
+    tables = {key: table for key, table in given.items() if isinstance(table, str)}
+    inputs = {key: table for key, table in tables.items() if key not in config.writes}
+    outputs = {key: table for key, table in tables.items() if key in config.writes}
+    return {"inputs": name_datasets(spark, inputs), "outputs": name_datasets(spark, outputs)}
 
 
 def _record_failure(spark: SparkSession, config: JobConfig, run: Run, error: Exception) -> None:
@@ -200,7 +218,7 @@ def _parser(job: str, config_type: type[JobConfig]) -> argparse.ArgumentParser:
         )
     parser.add_argument("--print-config", action="store_true", help="print the whole configuration")
     parser.add_argument("--dry-run", action="store_true", help="open the inputs, write nothing")
-    parser.add_argument("--check", action="store_true", help="validate the configuration only")
+    parser.add_argument("--check", action="store_true", help="validate, without Spark")
     parser.add_argument(
         "--log-format", choices=get_args(LogFormat), default="text", help="json: one object a line"
     )

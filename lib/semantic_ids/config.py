@@ -62,6 +62,7 @@ class JobConfig(Section):
     """What every job takes. A table is a path (it holds a slash) or a name in the catalogue."""
 
     records: ClassVar[bool] = True  # whether its runs have rows in `runs`
+    writes: ClassVar[frozenset[str]] = frozenset()  # keys of the tables it changes; others it reads
 
     runs: Table | None = Field(None, description="the table that takes a row at start and end")
 

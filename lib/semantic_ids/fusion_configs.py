@@ -1,6 +1,6 @@
 """The configuration of train_fusion."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
@@ -14,6 +14,8 @@ __all__ = ["TrainFusion"]
 
 class TrainFusion(Reporting):
     """Train a fused codebook on a sample of an embeddings table."""
+
+    writes: ClassVar = frozenset({"codebooks"})
 
     embeddings: Table = Field(description="item_id, a column per collection and per category")
     codebooks: Table = Field(description="the table the codebook is appended to")

@@ -22,6 +22,7 @@ __all__ = [
 ]
 
 BinaryDtype = Literal["float32", "float16"]
+_ITEM_TABLES = frozenset({"item_sids", "rejected_items", "sid_items"})
 
 
 def _as_day(value: object) -> object:
@@ -48,6 +49,8 @@ Name = Annotated[str, Field(min_length=1), AfterValidator(_no_id)]
 class FitCodebook(JobConfig):
     """Fit a codebook on a sample of an embeddings table."""
 
+    writes: ClassVar = frozenset({"codebooks"})
+
     embeddings: Table = Field(description="item_id and one column per collection")
     codebooks: Table = Field(description="the table the codebook is appended to")
     collection: str = Field(description="the embedding column to fit", min_length=1)
@@ -69,6 +72,8 @@ class FitCodebook(JobConfig):
 class QuantizeItems(JobConfig):
     """Give every item of an embeddings table its SID."""
 
+    writes: ClassVar = _ITEM_TABLES
+
     embeddings: Table = Field(description="item_id and the codebook's collection")
     codebooks: Table = Field(description="the table that holds the codebook")
     codebook: str = Field(description="a codebook_id, or a name", min_length=1)
@@ -87,6 +92,8 @@ class QuantizeItems(JobConfig):
 class SwitchRelease(JobConfig):
     """Make a name mean another codebook, or go back to the one before."""
 
+    writes: ClassVar = frozenset({"releases"})
+
     releases: Table = Field(description="name, codebook_id, since, run_id")
     codebooks: Table = Field(description="the table that holds the codebook")
     item_sids: Table = Field(description="what quantize_items wrote")
@@ -103,6 +110,8 @@ class SwitchRelease(JobConfig):
 
 class BuildSequences(JobConfig):
     """Write users' events as SID sequences."""
+
+    writes: ClassVar = frozenset({"sequences"})
 
     events: Table = Field(description="user_id, item_id, timestamp and further columns")
     item_sids: Table = Field(description="what quantize_items wrote")
@@ -150,6 +159,8 @@ class BuildSequences(JobConfig):
 class CompactSequences(JobConfig):
     """Merge the segments of each user, over a range of ds, into few."""
 
+    writes: ClassVar = frozenset({"sequences"})
+
     sequences: Table = Field(description="the table of segments")
     first_ds: Day | None = Field(None, description="first ds to merge; default: the oldest")
     last_ds: Day | None = Field(
@@ -183,6 +194,8 @@ Hours = Annotated[
 class ForgetUsers(JobConfig):
     """Remove users from the sequences, and from their history."""
 
+    writes: ClassVar = frozenset({"sequences"})
+
     users: Table = Field(description="user_id of those to forget; ids never stand in a config")
     events: Table | None = Field(
         None, description="refuse users who still have events there; default: no such check"
@@ -193,6 +206,8 @@ class ForgetUsers(JobConfig):
 
 class ForgetItems(JobConfig):
     """Remove items from the tables of quantize_items, and from their history."""
+
+    writes: ClassVar = _ITEM_TABLES
 
     items: Table = Field(description="item_id of those to forget; ids never stand in a config")
     embeddings: Table | None = Field(

@@ -84,7 +84,12 @@ def test_a_verdict_worse_than_required_ends_with_code_3_and_leaves_page_and_row(
     assert page["verdict"]["word"] == "act"
     row = newest_row(spark, tmp_path)
     assert (row["status"], f"audit_quality: error: {row['message']}") == ("failed", sentence)
-    assert json.loads(row["metrics"])["verdict"] == "act"
+    metrics = json.loads(row["metrics"])
+    assert metrics["verdict"] == "act"
+    assert metrics["datasets"]["outputs"] == {}
+    for key, dataset in metrics["datasets"]["inputs"].items():
+        assert dataset == {"namespace": "file", "name": json.loads(row["config"])[key]}
+    assert metrics["datasets"]["inputs"].keys() >= row["inputs"].keys()
     assert (row["rows_in"], row["rows_out"]) == (N, N)
 
 

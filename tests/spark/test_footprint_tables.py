@@ -14,6 +14,7 @@ from semantic_ids.spark.footprint_history import history_of
 from semantic_ids.spark.footprint_parts import parts_of
 from semantic_ids.spark.footprint_runs import read_ne_run
 from semantic_ids.spark.footprint_sizes import active_files, measure_table
+from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.runs import Run, RunSummary, record_run, runs_output
 from semantic_ids.spark.sources import Source, open_source
 
@@ -113,6 +114,8 @@ def test_many_versions_are_thinned_and_lost_ones_are_passed_over(spark, tmp_path
     assert (history.moments[0].n_units, history.moments[-1].n_units) == (1, 10)
     older = replace(source, version="delta:4", rows=source.read_version(4))
     assert history_of(older, F.lit(1), codebook_id=None, days=()).moments[-1].n_units == 5
+    output = Output("item_sids", path, source.rows.schema)
+    assert output.read(spark, 4).count() == 5
 
 
 def test_days_tell_the_growth_where_versions_are_too_young(spark, tmp_path):

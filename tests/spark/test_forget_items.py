@@ -1,5 +1,7 @@
 """Items leave the tables of quantize_items; its next runs go on as if they had found them gone."""
 
+import runpy
+import time
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ from delta_tables import texts_on_disk
 from pyspark.sql.types import LongType
 from quantize_world import DIM, FEED, World, small_codebook
 
+from semantic_ids.job_configs import ForgetItems
 from semantic_ids.spark.deletion_requests import ids_to_forget
 from semantic_ids.spark.forget_items import ItemsToForget
 from semantic_ids.spark.item_runs import ItemRun, update_sids
@@ -45,10 +48,15 @@ def _delete_from_source(world, ids):
     world.delta().delete(f"item_id in ({', '.join(map(str, ids))})")
 
 
-def _forget(world, ids, hours=0.0, outputs=None, run_id="forget"):
+def _request(world, ids, name):
     request = pa.table({"item_id": pa.array(ids, pa.int64())})
-    folder = f"{world.sids}-request-{run_id}"
+    folder = f"{world.sids}-request-{name}"
     world.spark.createDataFrame(request).write.mode("overwrite").parquet(folder)
+    return folder
+
+
+def _forget(world, ids, hours=0.0, outputs=None, run_id="forget"):
+    folder = _request(world, ids, run_id)
     items = ids_to_forget(open_source(world.spark, "items", folder), "item_id", "bigint")
     return ItemsToForget(world.spark, items, outputs or world.outputs(), hours).run(run_id)
 
@@ -59,9 +67,14 @@ def _files_that_name(world, ids):
     return [file for file, text in found if any(str(i) in text for i in ids)]
 
 
-def test_nothing_of_an_item_is_on_disk_and_the_next_run_reads_only_what_changed(world):
+def test_nothing_of_an_item_is_on_disk_and_the_next_run_reads_only_what_changed(world, root):
     ids = [*GONE, REJECT]
     _delete_from_source(world, ids)
+    prepare = runpy.run_path(str(root / "jobs" / "forget_items.py"))["prepare"]
+    given = {"item_sids": world.sids, "rejected_items": world.rejects, "sid_items": world.ways}
+    request = _request(world, [*ids, 5], "dry")
+    step = prepare(world.spark, ForgetItems(items=request, **given)).steps[0]
+    assert step.endswith(": 5 asked for, 4 present")
     assert _files_that_name(world, ids)
     summary = _forget(world, ids)
     assert summary.metrics == {"item_sids": 3, "rejected_items": 2, "sid_items": 3}
@@ -90,12 +103,15 @@ def test_an_item_that_the_source_still_has_comes_back_once_it_changes(world):
 
 
 @pytest.mark.every_fault
-def test_items_that_the_run_before_found_gone_leave_the_files_too(world):
+def test_items_that_the_run_before_found_gone_leave_the_files_too(world, spark_conf):
+    spark_conf("spark.databricks.delta.vacuum.logging.enabled", "false")  # the default on s3a
     _delete_from_source(world, GONE)
     world.run()
-    assert _files_that_name(world, GONE)
-    summary = _forget(world, GONE)
+    summary = _forget(world, GONE, hours=1.0)
     assert "no row of theirs is there" in summary.message
+    assert _files_that_name(world, GONE)
+    time.sleep(2)
+    _forget(world, GONE, hours=1 / 3600, run_id="later")  # as if the hour were over
     assert _files_that_name(world, GONE) == []
     assert "nothing to do" in world.run()
     world.check()

@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from semantic_ids.errors import TableError
+from semantic_ids.spark.lineage import name_datasets
 from semantic_ids.spark.sources import UNVERSIONED, open_source
 
 pytestmark = pytest.mark.spark
@@ -91,6 +92,22 @@ def test_a_view_has_no_version_since_its_definition_may_change(spark, catalogue)
     assert open_source(spark, "embeddings", "sources_filter").version == UNVERSIONED
     assert open_source(spark, "embeddings", "sources_view").version == UNVERSIONED
     spark.sql("drop view sources_filter")
+
+
+def test_lineage_names_places_and_leaves_out_what_has_none(spark, catalogue, tmp_path):
+    tables = {
+        "item_sids": "sources_delta",
+        "embeddings": "default.sources_parquet",
+        "rejected_items": f"{tmp_path}/no table yet",
+        "items": "sources_view",
+        "sid_items": "no_table_yet",
+    }
+    warehouse = spark.conf.get("spark.sql.warehouse.dir").removeprefix("file:")
+    assert name_datasets(spark, tables) == {
+        "item_sids": {"namespace": "file", "name": f"{warehouse}/sources_delta"},
+        "embeddings": {"namespace": "file", "name": f"{warehouse}/sources_parquet"},
+        "rejected_items": {"namespace": "file", "name": f"{tmp_path}/no table yet"},
+    }
 
 
 def test_a_delta_source_stays_at_the_version_it_was_opened_at(spark, place, catalogue):

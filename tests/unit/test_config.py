@@ -571,3 +571,14 @@ def test_a_browse_page_is_html_and_has_no_option_format(capsys):
     with pytest.raises(SystemExit):
         run_job(BrowseItems, pytest.fail, [*BROWSE, "--format", "html"])
     assert "unrecognized arguments: --format" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", [["--check"], ["--dry-run"], []])
+@pytest.mark.parametrize("job", [(AuditFootprint, [SEQUENCES]), (BrowseItems, BROWSE)])
+def test_a_folder_that_cannot_be_written_is_refused_before_spark(tmp_path, capsys, job, option):
+    config_type, arguments = job
+    place = tmp_path / "page"
+    place.touch()
+    assert run_job(config_type, pytest.fail, [*arguments, f"report.folder={place}", *option]) == 2
+    said = capsys.readouterr().err.partition(": error: ")[2]
+    assert said == f"report.folder: '{place}' must be a folder, {place} is a file\n"

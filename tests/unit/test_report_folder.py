@@ -1,5 +1,7 @@
 import importlib.util
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -105,8 +107,23 @@ def test_html_without_its_libraries_is_refused_before_any_work(tmp_path, monkeyp
     require_report(ReportSection(folder=str(tmp_path), formats=["markdown", "json"]))
 
 
-def test_two_runs_that_write_into_one_folder_at_once_both_arrive(tmp_path):
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from semantic_ids.spark.report_folder import staged_files
+with staged_files(Path(sys.argv[1]), []) as scratch:
+    (scratch / "half").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_two_runs_that_write_into_one_folder_at_once_both_arrive_and_clean_up_after_the_killed(
+    tmp_path,
+):
+    subprocess.run([sys.executable, "-c", KILLED, tmp_path], check=False)
+    (left,) = tmp_path.glob(".partial-*/half")
     with staged_files(tmp_path, ["a"]) as first:
+        assert not left.parent.exists()
         (first / "a").write_text("of the first")
         with staged_files(tmp_path, ["b"]) as second:
             (second / "b").write_text("of the second")

@@ -1,6 +1,5 @@
 """The browse page: SIDs counted by their first bytes, items drawn with titles, one file written."""
 
-import datetime
 import logging
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from semantic_ids.spark.report_folder import staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sid_counts import count_items
 from semantic_ids.spark.sources import Source
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["FILE", "browse_items", "count_prefixes", "draw_catalogue"]
 
@@ -104,7 +104,7 @@ def _read_texts(labels: Source, item_ids: pa.ChunkedArray, columns: dict[str, st
 
 def _facts(inputs: BrowseInputs, run_id: str) -> list[tuple[str, str]]:
     codebook = inputs.codebook
-    now = f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}"
+    now = utc_text()
     return [
         ("Codebook", f"{inputs.filed.name}, {codebook.codebook_id}"),
         ("Stages", inputs.stages_in_words()),

@@ -1,6 +1,5 @@
 """The churn audit: items and events of both sides counted, a sample measured, a page written."""
 
-import datetime
 import logging
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from semantic_ids.spark.drawing import look_up_readable
 from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["audit_churn"]
 
@@ -81,7 +81,7 @@ def _compared(inputs: ChurnInputs, n_sample: int, run_id: str) -> Compared:
         after=_shown(inputs.after),
         tables=tuple((name, source.label) for name, source in inputs.given()),
         run_id=run_id,
-        measured_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        measured_at=utc_text(),
         n_sample=n_sample,
     )
 

@@ -1,5 +1,8 @@
 """Requests to forget users or items: tables of ids, since an id in a configuration would stay."""
 
+from collections.abc import Iterable
+from functools import reduce
+
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -7,7 +10,7 @@ from semantic_ids.errors import TableError
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import Source
 
-__all__ = ["ids_to_forget", "require_gone"]
+__all__ = ["asked_and_present", "ids_to_forget", "require_gone"]
 
 
 def ids_to_forget(source: Source, column: str, kind: str) -> DataFrame:
@@ -44,3 +47,14 @@ def require_gone(ids: DataFrame, source: Source, column: str) -> None:
             f"{source.name}: {n_left:,} of those to forget are still in {source.location}; "
             "delete them there first"
         )
+
+
+def asked_and_present(ids: DataFrame, tables: Iterable[DataFrame]) -> str:
+    """Say how many ids a request names, and how many of them stand in at least one of our tables.
+
+    Reads the tables' column of ids.
+    """
+    (column,) = ids.columns
+    held = reduce(DataFrame.unionAll, (table.select(column) for table in tables))
+    n_present = held.join(F.broadcast(ids), column, "left_semi").distinct().count()
+    return f"{ids.count():,} asked for, {n_present:,} present"

@@ -23,6 +23,7 @@ __all__ = ["erase_history", "history_sentence"]
 
 _VACUUM = {
     "spark.databricks.delta.retentionDurationCheck.enabled": "false",
+    "spark.databricks.delta.vacuum.logging.enabled": "true",  # s3a and others: off by default
     "spark.sql.sources.parallelPartitionDiscovery.parallelism": "16",  # 10,000 tasks otherwise
 }
 
@@ -44,6 +45,10 @@ def erase_history(
     version within the retention needs, and the entries of the log below the newest checkpoint that
     is as old; a checkpoint is made for the next time. May be killed anywhere and run again.
 
+    When it has ended well, the newest version, its checkpoint and the entries from there on say
+    nothing of what was removed before. Erased is the rest by a run that begins `retention_hours`
+    later, or with 0 by this one.
+
     Parameters
     ----------
     spark : SparkSession
@@ -58,6 +63,13 @@ def erase_history(
     -------
     int
         Entries of the log that went.
+
+    Notes
+    -----
+    The entry of a checkpoint's own version is kept, and one that takes files out of the table holds
+    their smallest and largest ids. So the checkpoint is made at the last commit of VACUUM, which
+    takes out nothing, and which every run has: a checkpoint made again at an older version would
+    never be old enough.
     """
     table = output.open_table(spark)
     marked = snapshot_of(output.read(spark)).allFiles().filter("deletionVector is not null")
@@ -121,6 +133,7 @@ def _log_files(spark: SparkSession, output: Output) -> Iterator[_LogFile]:
     for status in store.listStatus(folder):
         path = status.getPath()
         name = str(path.getName())
-        if found := re.match(r"(\d{20})\.", name):
+        if found := re.match(r"(\.?)(\d{20})\.", name):  # a dot: of a write that was killed
             hours = (time.time() - status.getModificationTime() / 1000) / 3600
-            yield _LogFile(int(found[1]), ".checkpoint" in name, hours, path)
+            is_checkpoint = not found[1] and ".checkpoint" in name
+            yield _LogFile(int(found[2]), is_checkpoint, hours, path)

@@ -1,6 +1,5 @@
 """The footprint audit: tables measured, alternatives written, a page put in its folder."""
 
-import datetime
 import logging
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -51,6 +50,7 @@ from semantic_ids.spark.footprint_ways import distribution, fits_float16
 from semantic_ids.spark.gate import hold_to, verdict_ending, verdict_metrics
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["audit_footprint"]
 
@@ -85,7 +85,7 @@ def audit_footprint(config: AuditFootprint, inputs: Inputs, run_id: str) -> RunS
     log.info("audit_footprint: %s", ", ".join(sizes))
     footprint = Footprint(
         run_id=run_id,
-        measured_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        measured_at=utc_text(),
         settings=SETTINGS,
         price_per_tb_month=config.price_per_tb_month,
         tables=tables,

@@ -1,6 +1,5 @@
 """A fused codebook from a table: sample, train, measure on held-out rows, append with lineage."""
 
-import datetime
 import logging
 import shutil
 import tempfile
@@ -27,6 +26,7 @@ from semantic_ids.spark.progress import report_progress
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sources import Source
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["train_and_append"]
 
@@ -98,7 +98,7 @@ def train_and_append(
         n_held_out=n_held_out,
         embeddings=embeddings.label,
         run_id=run_id,
-        trained_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        trained_at=utc_text(),
     )
     files = write_page(Path(config.report.folder), training_page(shown), config.report.formats)
     return _summary(codebook, config, embeddings, sample, metrics, added=added, file=files[0])

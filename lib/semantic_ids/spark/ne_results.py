@@ -1,6 +1,5 @@
 """What an experiment leaves: a page, the probabilities if they are wanted, a row in runs."""
 
-import datetime
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from semantic_ids.spark.gate import hold_to
 from semantic_ids.spark.ne_inputs import NeInputs, NeTables
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["write_results"]
 
@@ -99,7 +99,7 @@ def _facts(
         ),
         ("Codebook of the sequences", inputs.codebook.codebook_id),
         *((source.name, source.label) for source in inputs.given()),
-        ("Run", f"{run_id}, {datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S} UTC"),
+        ("Run", f"{run_id}, {utc_text()} UTC"),
     )
 
 

@@ -17,6 +17,7 @@ from semantic_ids.spark.places import (
     locate,
     open_delta,
     opening,
+    read_delta,
     require_vacant,
     require_writable,
 )
@@ -142,11 +143,9 @@ class Output:
 
     def read(self, spark: SparkSession, version: int | None = None) -> DataFrame:
         """Read the table at a version, the newest one if none is given; writes do not change it."""
-        place = locate(spark, self.table)
         if version is None:
             version = latest_version(self.open_table(spark))
-        reader = spark.read.option("versionAsOf", version)
-        return reader.format("delta").load(place) if is_path(place) else reader.table(place)
+        return read_delta(spark, self.table, version)
 
     def replace(
         self, rows: DataFrame, where: str | None, commit: Commit, *, turn: Turn | None = None

@@ -7,10 +7,10 @@ from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from semantic_ids.errors import TableError
-from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of, with_settings
 
 __all__ = [
     "hadoop_path",
@@ -20,9 +20,13 @@ __all__ = [
     "locate",
     "open_delta",
     "opening",
+    "read_delta",
     "require_vacant",
     "require_writable",
 ]
+
+# Delta refuses versions that a VACUUM might have emptied, whether one ran or not
+_ONLY_A_WEEK = "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration"
 
 
 def is_path(table: str) -> bool:
@@ -76,6 +80,13 @@ def open_delta(spark: SparkSession, table: str) -> DeltaTable:
 def latest_version(table: DeltaTable) -> int:
     """Give the number of a table's newest version."""
     return int(table.history(1).select("version").collect()[0][0])
+
+
+def read_delta(spark: SparkSession, table: str, version: int) -> DataFrame:
+    """Read a version of a Delta table by path or by name, however old, if its files still stand."""
+    reader, place = spark.read.option("versionAsOf", version), locate(spark, table)
+    with with_settings(spark, {_ONLY_A_WEEK: "false"}):
+        return reader.format("delta").load(place) if is_path(place) else reader.table(place)
 
 
 def require_vacant(spark: SparkSession, name: str, table: str) -> None:

@@ -1,6 +1,5 @@
 """The quality audit: SIDs counted, a sample measured, a page put in its folder."""
 
-import datetime
 import logging
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from semantic_ids.spark.quality_new import find_new_items
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sid_counts import count_items
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["audit_quality"]
 
@@ -62,7 +62,7 @@ def _shown(inputs: QualityInputs, drawn: Drawn, run_id: str) -> Shown:
         collection=inputs.collection,
         tables=tuple((source.name, source.label) for source in inputs.given()),
         run_id=run_id,
-        measured_at=f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d %H:%M:%S}",
+        measured_at=utc_text(),
         n_drawn=drawn.n_sample,
         n_valid=int(drawn.in_sample.sum()),
         n_missing=drawn.n_missing,

@@ -1,10 +1,12 @@
 """The report's folder: files take their places whole, when all of them are written."""
 
+import fcntl
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
@@ -15,7 +17,6 @@ from semantic_ids.report import Format, Page, file_name, render
 
 __all__ = [
     "page_files",
-    "require_browse",
     "require_report",
     "require_writable",
     "stage_page",
@@ -27,34 +28,22 @@ _SCRATCH = ".partial-"  # and a name of each run's own: two may write to one fol
 _SCHEME = re.compile(r"[a-z][a-z0-9]+:", re.IGNORECASE)
 
 
-def require_report(report: ReportSection) -> None:
+def require_report(report: FolderSection) -> None:
     """Refuse, before any work, a report that could not be written.
 
     Raises
     ------
     ConfigError
-        If the folder cannot be written, or HTML is asked for and the extra `report` is missing.
+        If the folder cannot be written, or what HTML needs, the extra `report`, is missing.
     """
     require_writable(Path(report.folder))
-    missing = _missing("jinja2", "matplotlib")
-    if missing and "html" in report.formats:
+    if not isinstance(report, ReportSection):  # a page that is HTML and nothing else
+        if missing := _missing("jinja2"):
+            raise ConfigError(f"report: the page needs {missing}: install semantic-ids[report]")
+    elif "html" in report.formats and (missing := _missing("jinja2", "matplotlib")):
         raise ConfigError(
             f"report.formats: html needs {missing}: install semantic-ids[report], or leave html out"
         )
-
-
-def require_browse(report: FolderSection) -> None:
-    """Refuse, before any work, a browse page that could not be written.
-
-    Raises
-    ------
-    ConfigError
-        If the folder cannot be written, or the extra `report` is missing.
-    """
-    require_writable(Path(report.folder))
-    missing = _missing("jinja2")
-    if missing:
-        raise ConfigError(f"report: the page needs {missing}: install semantic-ids[report]")
 
 
 def _missing(*packages: str) -> str:
@@ -121,6 +110,8 @@ def stage_page(scratch: Path, page: Page, formats: Collection[Format]) -> tuple[
 def staged_files(folder: Path, owned: Collection[str]) -> Iterator[Path]:
     """Give an empty folder; what is written there moves to `folder` when the block ends well.
 
+    What runs that were killed left of theirs goes.
+
     Parameters
     ----------
     folder : Path
@@ -135,14 +126,52 @@ def staged_files(folder: Path, owned: Collection[str]) -> Iterator[Path]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=_SCRATCH, dir=folder) as scratch:
-            yield Path(scratch)
-            _move(Path(scratch), folder, owned)
+        with _scratch(folder) as scratch:
+            yield scratch
+            _move(scratch, folder, owned)
     except OSError as error:
         reason = error.strerror or str(error)
         raise ConfigError(
             f"report.folder: {str(folder)!r} must be writable, got: {reason}"
         ) from None
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """Give a folder of this run's own, locked while it runs; those that nobody locks are dead."""
+    with ExitStack() as held:
+        with ExitStack() as turn:
+            with suppress(OSError):  # some network file systems lock no folders: none is removed
+                turn.enter_context(_locked(folder, fcntl.LOCK_EX))
+                _remove_dead(folder)
+            scratch = Path(tempfile.mkdtemp(prefix=_SCRATCH, dir=folder))
+            with suppress(OSError):
+                held.enter_context(_locked(scratch, fcntl.LOCK_EX))
+            held.callback(shutil.rmtree, scratch, ignore_errors=True)
+        yield scratch
+
+
+def _remove_dead(folder: Path) -> None:
+    for scratch in folder.glob(f"{_SCRATCH}*"):
+        with suppress(OSError), _locked(scratch, fcntl.LOCK_EX | fcntl.LOCK_NB):
+            shutil.rmtree(scratch)
+
+
+@contextmanager
+def _locked(folder: Path, operation: int) -> Iterator[None]:
+    """Hold a lock on a folder.
+
+    Raises
+    ------
+    OSError
+        If it cannot be had.
+    """
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(opened, operation)
+        yield
+    finally:
+        os.close(opened)
 
 
 def _move(scratch: Path, folder: Path, owned: Collection[str]) -> None:

@@ -1,6 +1,6 @@
 """Tables to read: Delta or Parquet, by path or catalogue name, fixed at one version."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pyspark.errors import AnalysisException
@@ -16,8 +16,9 @@ from semantic_ids.spark.places import (
     locate,
     open_delta,
     opening,
+    read_delta,
 )
-from semantic_ids.spark.session import SPARK_ERRORS, sentence_of, with_settings
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     StoredFile,
     digest_of,
@@ -29,8 +30,6 @@ from semantic_ids.spark.snapshots import (
 
 __all__ = ["UNVERSIONED", "Source", "open_source", "quoted"]
 
-# Delta refuses versions that a VACUUM might have emptied, whether one ran or not
-_ONLY_A_WEEK = "spark.databricks.delta.vacuum.enforceTimeTravelWithinDeletedFileRetentionDuration"
 UNVERSIONED = "unversioned"
 _GLOB = "__globPaths__"  # off: a path means itself, whatever characters are in it
 
@@ -86,8 +85,7 @@ class Source:
 
     def read_version(self, number: int) -> DataFrame:
         """Read another version of a Delta table, however old, if its files still stand."""
-        with with_settings(self.rows.sparkSession, {_ONLY_A_WEEK: "false"}):
-            return self._load({"versionAsOf": number})
+        return read_delta(self.rows.sparkSession, self.location, number)
 
     def read_feed(self, after: int) -> DataFrame:
         """Read what a Delta table's change data feed says of the versions after one, up to its own.
@@ -97,13 +95,9 @@ class Source:
         Spark's errors
             If the feed was not kept of some version; for files that are gone, once it is read.
         """
-        end = self.delta_version or 0
-        return self._load(
-            {"readChangeFeed": "true", "startingVersion": after + 1, "endingVersion": end}
+        reader = self.rows.sparkSession.read.options(
+            readChangeFeed="true", startingVersion=after + 1, endingVersion=self.delta_version or 0
         )
-
-    def _load(self, options: Mapping[str, str | int]) -> DataFrame:
-        reader = self.rows.sparkSession.read.options(**options)
         if is_path(self.location):
             return reader.format("delta").load(self.location)
         return reader.table(self.location)
@@ -156,8 +150,7 @@ def _open_path(spark: SparkSession, name: str, table: str) -> Source:
     path = locate(spark, table)
     if is_delta(spark, name, table):
         version = latest_version(open_delta(spark, table))
-        rows = spark.read.format("delta").option("versionAsOf", version).load(path)
-        return Source(name, path, f"delta:{version}", rows)
+        return Source(name, path, f"delta:{version}", read_delta(spark, path, version))
     try:
         rows = spark.read.option(_GLOB, "false").parquet(path)
     except SPARK_ERRORS as error:
@@ -180,8 +173,7 @@ def _open_catalogue(spark: SparkSession, name: str, table: str) -> Source:
         version = latest_version(open_delta(spark, table))
     except AnalysisException:
         return _listed(name, table, spark.read.table(table))
-    rows = spark.read.option("versionAsOf", version).table(table)
-    return Source(name, table, f"delta:{version}", rows)
+    return Source(name, table, f"delta:{version}", read_delta(spark, table, version))
 
 
 def _listed(name: str, location: str, rows: DataFrame) -> Source:

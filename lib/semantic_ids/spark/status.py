@@ -15,6 +15,7 @@ from semantic_ids.spark.quantize import id_type, item_sids_output
 from semantic_ids.spark.runs import STARTED, RunSummary
 from semantic_ids.spark.sequences import open_sequences
 from semantic_ids.spark.sources import Source, open_source
+from semantic_ids.spark.times import utc_text
 
 __all__ = ["read_status"]
 
@@ -56,7 +57,7 @@ def _last_runs(runs: DataFrame) -> list[dict[str, Any]]:
     last = runs.withColumn("place", F.row_number().over(newest)).where("place = 1").orderBy("job")
     columns = ("job", "status", "started_at", "seconds", "rows_in", "rows_out", "rows_rejected")
     found = [row.asDict() for row in last.select(*columns, "run_id", "message").collect()]
-    return [row | {"started_at": f"{row['started_at']:%Y-%m-%d %H:%M:%S}"} for row in found]
+    return [row | {"started_at": utc_text(row["started_at"])} for row in found]
 
 
 def _codebooks(codebooks: DataFrame) -> list[dict[str, Any]]:
