@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from ne_worlds import DAY, START, make, make_data, pairs, walks
+from ne_worlds import DAY, START, make, make_data, walks
 
 from semantic_ids.codebook import normalized_entropy
 from semantic_ids.errors import InputError, TableError
@@ -25,24 +25,6 @@ from semantic_ids.experiment.protocol import run_pass
 from semantic_ids.experiment.run import _read
 
 pytestmark = pytest.mark.torch
-
-N_USERS = 700
-
-
-def gains(data, **changes):
-    settings = make(positives=10_000, batch=32, **changes)
-    (score,) = run_experiment(data, [Regime(history=5)], settings).scores
-    return {arm.key: arm.gain for arm in score.arms}
-
-
-def test_a_signal_in_the_past_is_found(tmp_path):
-    assert gains(pairs(tmp_path, N_USERS, tells="past"))["vectors_linear_similarity"].low > 0.2
-
-
-def test_the_same_signal_in_the_future_is_not_found(tmp_path):
-    found = gains(pairs(tmp_path, N_USERS, tells="future"))["vectors_linear_similarity"]
-    assert found.value < 0.02
-    assert found.low < 0
 
 
 @pytest.fixture(scope="module")
