@@ -2,6 +2,7 @@
 
     .venv/bin/python benchmarks/normalized_entropy.py --data shop --history 200 --relist-days 7
     .venv/bin/python benchmarks/normalized_entropy.py --data wines --relist-days 30
+    .venv/bin/python benchmarks/normalized_entropy.py --data shop --copurchase 64
 
 Reads ../shared/data, writes a sequences table of the events, and runs the job's own experiment on
 it: `semantic_ids.experiment`, the same arms, protocol and figures. Writes the scores as JSON.
@@ -35,8 +36,11 @@ N_BUCKETS = 4
 def main() -> None:
     options = parse()
     name, collection = SETS[options.data]
+    collections = [collection, *options.collections]
     settings = make_settings(
         SPEC,
+        collections=collections,
+        copurchase=options.copurchase,
         arms=options.arms,
         seeds=options.seeds,
         rates=options.rates,
@@ -45,10 +49,11 @@ def main() -> None:
     )
     regime = Regime(options.history, options.relist_days, options.noise, options.share)
     with tempfile.TemporaryDirectory() as folder:
-        data = read(ROOT.parent / "shared" / "data" / name, collection, Path(folder))
+        data = read(ROOT.parent / "shared" / "data" / name, collections, Path(folder))
         (score,) = run_experiment(data, [regime], settings, show_step).scores
     show(score)
-    write_record(options.output, "normalized_entropy", {"data": name} | asdict(score))
+    about = {"data": name, "collections": collections, "copurchase": options.copurchase}
+    write_record(options.output, "normalized_entropy", about | asdict(score))
 
 
 def parse() -> argparse.Namespace:
@@ -58,6 +63,10 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--relist-days", type=int)
     parser.add_argument("--noise", type=float, default=0.3)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument(
+        "--collections", nargs="+", default=[], metavar="COLUMN", help="more of them"
+    )
+    parser.add_argument("--copurchase", type=int, help="floats of one made from the past")
     parser.add_argument("--positives", type=int, default=10_000)
     parser.add_argument("--arms", nargs="+", choices=sorted(ARMS), metavar="ARM")
     parser.add_argument("--seeds", type=int, default=3)
@@ -67,13 +76,13 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def read(source: Path, collection: str, folder: Path) -> Data:
+def read(source: Path, collections: list[str], folder: Path) -> Data:
     events = pq.read_table(source / "events.parquet")
-    items = pq.read_table(source / "items.parquet", columns=["item_id", collection])
+    items = pq.read_table(source / "items.parquet", columns=["item_id", *collections])
     items = items.sort_by("item_id")
-    vectors = np.stack(items[collection].to_numpy()).astype(np.float32)
-    codebook = fit(vectors, SPEC, collection=collection)
-    sids = encode(vectors, codebook)
+    vectors = {name: np.stack(items[name].to_numpy()).astype(np.float32) for name in collections}
+    codebook = fit(vectors[collections[0]], SPEC, collection=collections[0])
+    sids = encode(vectors[collections[0]], codebook)
     item_ids, user_ids = items["item_id"].combine_chunks(), pc.unique(events["user_id"]).sort()
     places = pc.index_in(events["item_id"], item_ids).to_numpy().astype(np.int64)
     users = pc.index_in(events["user_id"], user_ids).to_numpy().astype(np.int64)

@@ -14,8 +14,9 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.cli import Plan, run_job
 from semantic_ids.ne_configs import EvaluateNe
-from semantic_ids.spark.ne_inputs import NeInputs, open_inputs, read_tables, require_torch
+from semantic_ids.spark.ne_inputs import NeInputs, open_inputs, require_torch
 from semantic_ids.spark.ne_results import write_results
+from semantic_ids.spark.ne_tables import read_tables
 from semantic_ids.spark.progress import count_steps
 from semantic_ids.spark.runs import RunSummary
 
@@ -29,7 +30,8 @@ def prepare(spark: SparkSession, config: EvaluateNe) -> Plan:
     from semantic_ids.experiment import count_passes, make_settings
 
     inputs = open_inputs(spark, config)
-    settings = make_settings(inputs.codebook.spec, **config.protocol())
+    names = inputs.collections
+    settings = make_settings(inputs.codebook.spec, collections=names, **config.protocol())
     n_passes = count_passes(settings, len(config.regimes))
     steps = (
         *(f"read {source.name} {source.label}" for source in inputs.given()),

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from semantic_ids.audit_configs import Judging, ReportSection
 from semantic_ids.config import Section, Table
@@ -28,6 +28,7 @@ class RegimeSection(Section):
 
 _PROTOCOL = {
     "arms",
+    "copurchase",
     "seeds",
     "rates",
     "table_rates",
@@ -47,13 +48,26 @@ class EvaluateNe(Judging):
     sequences: Table = Field(description="the table of segments")
     events: Table = Field(description="user_id, item_id, timestamp and the label, if there is one")
     item_sids: Table = Field(description="what quantize_items wrote")
-    embeddings: Table = Field(description="item_id and the codebook's collection")
+    embeddings: Table = Field(description="item_id and the collections")
     codebooks: Table = Field(description="the table that holds the codebook")
     codebook: str = Field(description="a codebook_id, or a name", min_length=1)
     releases: Table | None = Field(
         None, description="what a name means; default: the newest codebook of that name"
     )
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
+    collections: list[str] | None = Field(
+        None,
+        description="columns of embeddings that all arms are told, of one weight each; with "
+        "several, fused arms run; default: those of the codebook",
+        min_length=1,
+    )
+    copurchase: int | None = Field(
+        None,
+        ge=2,
+        le=1024,
+        description="floats of one more collection, copurchase, made from the events before the "
+        "second quarter of the examples",
+    )
     label: str | None = Field(
         None,
         description="a column of 0 and 1 in events, each an example; default: each is a positive "
@@ -84,6 +98,13 @@ class EvaluateNe(Judging):
     seed: int = Field(0, ge=0, lt=2**31, description="of all that is drawn")
     predictions: bool = Field(False, description="write the probabilities beside the page")
     report: ReportSection = ReportSection(folder="evaluate_ne")
+
+    @field_validator("collections")
+    @classmethod
+    def _collections_differ(cls, names: list[str] | None) -> list[str] | None:
+        if names is not None and len(set(names)) < len(names):
+            raise ValueError(f"columns must differ, got {names}")
+        return names
 
     def protocol(self) -> dict[str, Any]:
         """Give the keys that say how models are trained and scored."""

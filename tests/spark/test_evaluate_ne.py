@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from delta_tables import read_delta
 
-from semantic_ids.codebook import CodebookSpec, encode, fit, normalized_entropy
+from semantic_ids.codebook import CodebookSpec, FusionSpec, encode, fit, normalized_entropy
 from semantic_ids.config import load_config
 from semantic_ids.errors import SemanticIdsError
+from semantic_ids.fusion import FusionRows, train
 from semantic_ids.job_configs import BuildSequences
 from semantic_ids.ne_configs import EvaluateNe
 from semantic_ids.spark.builds import Build
@@ -26,6 +27,7 @@ from semantic_ids.spark.sources import open_source
 pytestmark = pytest.mark.spark
 
 N_USERS = 120
+COLLECTIONS = ("text_embedding", "copurchase_embedding")
 SMALL = {
     "codebook": "text",
     "binary_dtype": "float16",
@@ -47,21 +49,29 @@ def shop(spark, root, tmp_path_factory):
     events = events.filter(pc.is_in(events["user_id"], users))
     clicked = pa.array(np.random.default_rng(0).integers(0, 2, len(events)))
     write(folder, "events", events.append_column("clicked", clicked))
-    items = pq.read_table(example / "items.parquet", columns=["item_id", "text_embedding"])
+    items = pq.read_table(example / "items.parquet", columns=["item_id", *COLLECTIONS])
     write(folder, "embeddings", items)
-    blobs = b"".join(items["text_embedding"].to_pylist())
-    vectors = np.frombuffer(blobs, "<f2").reshape(len(items), -1).astype(np.float32)
-    spec = CodebookSpec([{"ternary": 10}], rounds=0)
-    codebook = fit(vectors[:500], spec, collection="text_embedding")
+    vectors = {name: floats(items[name]) for name in COLLECTIONS}
+    spec = FusionSpec(
+        dict.fromkeys(COLLECTIONS, 1.0), digits=10, zero_is_missing=COLLECTIONS[1:], epochs=0
+    )
+    codebook = train(FusionRows.of(vectors, {}, spec), spec)
     ids = [codebook.codebook_id] * len(items)
     sids = {"item_id": items["item_id"], "sid": encode(vectors, codebook), "codebook_id": ids}
     write(folder, "item_sids", pa.table(sids))
-    for each in (codebook, fit(vectors[:600], spec, collection="text_embedding")):
+    text = vectors[COLLECTIONS[0]][:600]
+    other = fit(text, CodebookSpec([{"ternary": 10}], rounds=0), collection=COLLECTIONS[0])
+    for each in (codebook, other):
         name = "text" if each is codebook else "other"
         output = codebooks_output(f"{folder}/codebooks")
         append_codebook(spark, output, codebook=each, name=name, lineage={}, metrics={})
     build(spark, folder, codebook, "sequences")
     return folder
+
+
+def floats(column):
+    blobs = b"".join(column.to_pylist())
+    return np.frombuffer(blobs, "<f2").reshape(len(column), -1).astype(np.float32)
 
 
 def write(folder, name, table):
@@ -108,7 +118,11 @@ def run(spark, root, shop, tmp_path):
 
 
 def test_from_tables_to_page_and_predictions(run):
-    found = run(predictions="true", regimes="[{history: 20}, {history: 20, relist_days: 30}]")
+    found = run(
+        predictions="true",
+        collections="[text_embedding]",
+        regimes="[{history: 20}, {history: 20, relist_days: 30}]",
+    )
     assert list(found.sections) == ["regime_map", "arms_1", "arms_2", "slices_1", "slices_2"]
     predictions = pq.read_table(found.folder / "report" / "predictions" / "regime_1.parquet")
     events = pq.read_table(found.folder / "report" / "predictions" / "regime_2.parquet")
@@ -131,8 +145,17 @@ def test_from_tables_to_page_and_predictions(run):
 
 
 def test_a_label_column_is_taken_as_it_is_for_the_users_that_are_drawn(run, shop):
-    found = run(label="clicked", positives=2000, per_moment=100, sample_users=60, arms="[item_ids]")
+    arms = "[item_ids, fused_linear_similarity, vectors_linear]"
+    given = {"positives": 2000, "per_moment": 100, "sample_users": 60, "copurchase": 16}
+    found = run(label="clicked", arms=arms, **given)
     assert found.facts["Labels"] == "the column clicked"
+    raw = {key: arm["raw_bytes_per_event"] for key, arm in found.summary.metrics["arms"].items()}
+    assert raw["fused_linear_similarity"] == 2
+    assert raw["vectors_linear"] == 4 * (384 + 64 + 16)
+    assert found.facts["Collections"].startswith(
+        "copurchase_embedding, text_embedding, and copurchase: 16 floats"
+    )
+    assert not found.page["not_measured"]
     n_users = int(found.facts["Users"].split()[0])
     assert 35 <= n_users <= 85
     assert found.facts["Users"].startswith(f"{n_users} of {N_USERS}")
@@ -167,6 +190,20 @@ def other_items(events):
 def test_bad_events_end_in_one_sentence(run, shop, change, sentence):
     with pytest.raises(SemanticIdsError, match=sentence):
         run(events=bad_events(shop, change))
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"label": "quantity"}, r"label: values must be 0 or 1, got [\d.]+, one of [\d,]+ that"),
+        ({"label": "basket_id"}, "events: column 'basket_id' must be 0 or 1, a number or"),
+        ({"collections": "[text]"}, r"embeddings: .*'text'"),
+        ({"arms": "[fused]"}, "arms: there is no arm 'fused'; did you mean 'fused_"),
+    ],
+)
+def test_keys_that_the_tables_do_not_bear_out_end_in_one_sentence(run, values, sentence):
+    with pytest.raises(SemanticIdsError, match=sentence):
+        run(**values)
 
 
 def test_another_codebook_than_the_sequences_is_refused(run):

@@ -45,7 +45,7 @@ def make_data(folder: Path, users, items, times, labels=None, *, n_items=40, sto
         times=times,
         labels=labels,
         sids=sids,
-        vectors=rng.normal(size=(n_items, 16)).astype(np.float32),
+        vectors={"text": rng.normal(size=(n_items, 16)).astype(np.float32)},
     )
 
 
@@ -69,6 +69,8 @@ def segment(user: int, times, sids) -> Segment:
 
 def make(**changes) -> Settings:
     given = {
+        "collections": ["text"],
+        "copurchase": None,
         "arms": ["vectors_linear_similarity"],
         "seeds": 2,
         "rates": [0.01],
@@ -81,7 +83,7 @@ def make(**changes) -> Settings:
         "batch": 64,
         "seed": 0,
     }
-    return make_settings(SPEC, **(given | changes))
+    return make_settings(changes.pop("spec", SPEC), **(given | changes))
 
 
 def pairs(folder: Path, n_users: int, *, tells: str) -> Data:
@@ -104,3 +106,13 @@ def pairs(folder: Path, n_users: int, *, tells: str) -> Data:
         np.concatenate([begins, begins + DAY]),
         np.concatenate(labels if tells == "past" else labels[::-1]),
     )
+
+
+def walks(folder: Path) -> Data:
+    """Give users who go on buying from the group of items that they began with."""
+    rng = np.random.default_rng(2)
+    n_users, n = 60, 30
+    groups = np.repeat(rng.integers(0, 4, n_users), n)
+    users = np.repeat(np.arange(n_users), n)
+    times = START + rng.integers(0, 100 * 24, n_users * n) * (DAY // 24)
+    return make_data(folder, users, groups * 10 + rng.integers(0, 10, n_users * n), times)

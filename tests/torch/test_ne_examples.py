@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from semantic_ids.codebook import CodebookSpec
 from semantic_ids.errors import ConfigError, InputError
 from semantic_ids.experiment import Regime, make_settings
+from semantic_ids.experiment.columns import Column, side_by_side
 from semantic_ids.experiment.dense import count_before, dense_features
 from semantic_ids.experiment.examples import Examples, cut, draw_examples
 from semantic_ids.experiment.listings import World, disturbed, in_regime
@@ -18,7 +19,13 @@ from semantic_ids.experiment.stream import Moments, in_time_order, unique_moment
 pytestmark = pytest.mark.torch
 
 SPEC = CodebookSpec([{"ternary": 10}])
-NUMBERS = {
+GIVEN = {
+    "collections": ["text"],
+    "copurchase": None,
+    "arms": None,
+    "seeds": 1,
+    "rates": [0.01],
+    "table_rates": [0.1],
     "negatives": 4,
     "window_days": 7,
     "per_moment": 4,
@@ -30,8 +37,7 @@ NUMBERS = {
 
 
 def settings_of(**changes):
-    given = {"arms": None, "seeds": 1, "rates": [0.01], "table_rates": [0.1]} | NUMBERS | changes
-    return make_settings(SPEC, **given)
+    return make_settings(changes.pop("spec", SPEC), **(GIVEN | changes))
 
 
 def stream_of(n=3000, *, users=50, items=40, days=60, seed=0, labels=None):
@@ -166,7 +172,8 @@ def world_of(stream, seed=0):
         np.sort(rng.integers(0, DAY_US, 30)),
     )
     vectors = rng.normal(size=(40, 8)).astype(np.float32)
-    return World(stream, moments, examples, vectors, np.arange(40))
+    vectors, columns = side_by_side({"text": vectors}, np.arange(40))
+    return World(stream, moments, examples, vectors, columns, np.arange(40))
 
 
 def test_relisted_items_are_new_each_period_and_near_what_they_were():
@@ -187,10 +194,16 @@ def test_relisted_items_are_new_each_period_and_near_what_they_were():
 def test_noise_is_the_same_for_the_same_seed():
     vectors = np.random.default_rng(0).normal(size=(4, 3)).astype(np.float32)
     rows = np.array([0, 0, 3])
-    first, second = (disturbed(vectors, rows, noise=0.5, seed=1) for _ in range(2))
+    columns = (
+        Column("text", slice(0, 2), np.ones(4, bool)),
+        Column("image", slice(2, 3), np.arange(4) > 0),
+    )
+    first, second = (disturbed(vectors, columns, rows, noise=0.5, seed=1) for _ in range(2))
     np.testing.assert_array_equal(first, second)
-    assert not (first[0] == first[1]).any()
-    np.testing.assert_array_equal(disturbed(vectors, rows, noise=0, seed=1), vectors[rows])
+    assert not (first[0] == first[1])[:2].any()
+    np.testing.assert_array_equal(first[:2, 2], vectors[[0, 0], 2])
+    none = disturbed(vectors, columns, rows, noise=0, seed=1)
+    np.testing.assert_array_equal(none, vectors[rows])
 
 
 def test_dense_features_by_hand():
@@ -206,7 +219,7 @@ def test_dense_features_by_hand():
         np.array([0]),
     )
     examples = Examples(np.array([0, 0]), np.array([0, 1]), np.array([0, 1]))
-    world = World(stream, moments, examples, np.zeros((2, 1), np.float32), np.arange(2))
+    world = World(stream, moments, examples, np.zeros((2, 1), np.float32), (), np.arange(2))
     found = np.expm1(dense_features(world, window_days=7))
     np.testing.assert_allclose(found, [[2, 1, 1, 0, 1, 10], [0, 0, 0, 1, 1, 10]], rtol=1e-5)
 
@@ -219,7 +232,6 @@ def test_an_arm_that_does_not_exist_is_named():
 
 
 def test_a_codebook_without_digits_has_no_arms_of_digits():
-    given = {"arms": None, "seeds": 1, "rates": [0.01], "table_rates": [0.1]} | NUMBERS
-    found = make_settings(CodebookSpec([{"centroids": 8}]), **given)
+    found = settings_of(spec=CodebookSpec([{"centroids": 8}]))
     assert not [arm for arm in found.chosen() if arm.view == "digits"]
     assert [arm.key for arm in settings_of().chosen() if arm.view == "digits"]

@@ -19,7 +19,7 @@ ROOMS = {
     "fusion": {"codebook", "errors"},
     "trainers": {"codebook", "errors"},
     "report": {"codebook", "errors"},
-    "experiment": {"codebook", "errors", "report", "trainers"},
+    "experiment": {"codebook", "errors", "fusion", "report", "trainers"},
     "config": {"errors"},
     "field_help": {"config"},
     "job_configs": {"codebook", "config", "errors"},

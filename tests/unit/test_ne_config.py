@@ -29,6 +29,8 @@ def test_the_defaults_are_one_regime_of_the_data_as_they_are():
         ("regimes=[{share: 0}]", "regimes.0.share: input should be greater than 0, got 0"),
         ("regimes=[]", "regimes: list should have at least 1 item after validation, not 0, got []"),
         ("rates=[0]", "rates.0: input should be greater than 0, got 0"),
+        ("collections=[a, a]", "collections: columns must differ, got ['a', 'a']"),
+        ("copurchase=1", "copurchase: input should be greater than or equal to 2, got 1"),
         ("seeds=0", "seeds: input should be greater than or equal to 1, got 0"),
         (
             "events=./sequences",

@@ -5,7 +5,7 @@ from typing import Literal
 
 Stored = Literal["nothing", "item_ids", "prefixes", "levels", "sids", "vectors"]
 View = Literal["items", "prefixes", "hashed", "levels", "digits", "decoded", "vectors"]
-BookName = Literal["traditional", "side", "mixed"]
+BookName = Literal["traditional", "side", "mixed", "fused"]
 Control = Literal["histories", "sids"]
 
 BASELINE, REFERENCE = "none", "traditional"
@@ -76,6 +76,7 @@ ARMS: dict[str, Arm] = {
         *_heads("decoded", "SIDE decoded", stored="sids", view="decoded", book="side"),
         *_heads("mixed", "SIDE mixed decoded", stored="sids", view="decoded", book="mixed"),
         Arm("similarity", "SIDE mixed, similarity alone", "sids", None, "mixed", similarity=True),
+        *_heads("fused", "SIDE fused decoded", stored="sids", view="decoded", book="fused"),
         *_heads("vectors", "float32 embeddings", stored="vectors", view="vectors"),
         Arm(
             "traditional_similarity",

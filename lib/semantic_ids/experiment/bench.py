@@ -16,10 +16,10 @@ from semantic_ids.experiment.batches import (
     with_histories_of_others,
     with_items_of_others,
 )
-from semantic_ids.experiment.books import TRADITIONAL, Book, fit_books
+from semantic_ids.experiment.books import TRADITIONAL, Book, fit_books, fit_fused
 from semantic_ids.experiment.dense import N_DENSE, dense_features
-from semantic_ids.experiment.encoders import SidEncoder, TableEncoder, VectorEncoder
-from semantic_ids.experiment.examples import cut
+from semantic_ids.experiment.encoders import Decoded, SidEncoder, TableEncoder, VectorEncoder
+from semantic_ids.experiment.examples import cut, items_before
 from semantic_ids.experiment.listings import World
 from semantic_ids.experiment.model import ReferenceModel
 from semantic_ids.experiment.protocol import Course
@@ -52,9 +52,10 @@ class Bench:
     @cached_property
     def seen(self) -> Int64Array:
         """The items met before the second half begins, in an order of chance."""
-        stream, moments = self.world.stream, self.world.moments
-        half = moments.times[self.world.examples.moments[self.cuts.half]]
-        found = np.unique(stream.items[stream.times < half])
+        world = self.world
+        found = items_before(
+            world.stream, world.moments.times[world.examples.moments[self.cuts.half]]
+        )
         return np.random.default_rng([self.settings.seed, 5]).permutation(found)
 
     @cached_property
@@ -63,8 +64,14 @@ class Bench:
         settings = self.settings
         specs = {"traditional": TRADITIONAL, "side": settings.side, "mixed": settings.mixed}
         used = {arm.book for arm in settings.chosen() if arm.book}
-        wanted: dict[str, CodebookSpec] = {name: specs[name] for name in sorted(used)}
-        return fit_books(self.world.vectors, self.seen, wanted, self.settings.seed)
+        wanted: dict[str, CodebookSpec] = {name: specs[name] for name in sorted(used - {"fused"})}
+        world, seed = self.world, settings.seed
+        books = fit_books(world.vectors, self.seen, wanted, seed)
+        if "fused" in used and settings.fused:
+            books["fused"] = fit_fused(
+                world.vectors, world.columns, self.seen, settings.fused, seed
+            )
+        return books
 
     @property
     def is_trained(self) -> Tensor:
@@ -133,8 +140,8 @@ class Bench:
                 vectors, SIDHead(vectors.shape[1], dim, hidden), seen=self.seen
             )
         book = self.books[arm.book or ""]
-        output = "digits" if arm.view == "digits" else "decoded"
-        embedding = SIDEmbedding(book.codebook, output)  # type: ignore[arg-type]  # a literal
+        is_digits = arm.view == "digits"
+        embedding = SIDEmbedding(book.codebook, "digits") if is_digits else Decoded(book)
         return lambda: SidEncoder(
             book.sids,
             embedding,

@@ -1,14 +1,16 @@
 """Codebooks of an experiment: fitted on the items of the first half, and every item's SID."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from semantic_ids.codebook import Codebook, CodebookSpec, decode, encode, fit
+from semantic_ids.codebook import Codebook, CodebookSpec, FusionSpec, decode, encode, fit
 from semantic_ids.errors import InputError
+from semantic_ids.experiment.columns import Column, by_name
 from semantic_ids.experiment.settings import ROUNDS
 from semantic_ids.experiment.stream import FloatArray, Int64Array
+from semantic_ids.fusion import FusionRows, train
 
 TRADITIONAL = CodebookSpec([{"centroids": 256}] * 3, rounds=ROUNDS)
 MAX_FIT_ROWS = 8_192
@@ -22,14 +24,18 @@ class Book:
     ----------
     codebook : Codebook
     sids : ndarray of shape (n_items,), int64
+    collections : tuple of str
+        Those of a fused codebook, in the order of the vectors; empty for any other.
     """
 
     codebook: Codebook
     sids: Int64Array
+    collections: tuple[str, ...] = ()
 
     def decoded(self) -> FloatArray:
         """Reconstruct all items, shape (n_items, dim)."""
-        return decode(self.sids, self.codebook)
+        names = self.collections or (None,)
+        return np.hstack([decode(self.sids, self.codebook, collection=name) for name in names])
 
 
 def fit_books(
@@ -48,17 +54,40 @@ def fit_books(
     InputError
         If there are too few to fit on.
     """
+    rows = _fitted(seen, seed)
+    books = {}
+    for name, spec in specs.items():
+        codebook = fit(vectors[rows], within(spec, len(rows)), seed=seed)
+        books[name] = Book(codebook, encode(vectors, codebook))
+    return books
+
+
+def fit_fused(
+    vectors: FloatArray, columns: tuple[Column, ...], seen: Int64Array, spec: FusionSpec, seed: int
+) -> Book:
+    """Train a fused codebook on the items that `fit_books` takes, and encode all items.
+
+    Raises
+    ------
+    InputError
+        If there are too few items, or an item has no collection.
+    """
+    rows = _fitted(seen, seed)
+    given = by_name(vectors, columns)
+    some = FusionRows.of({name: values[rows] for name, values in given.items()}, {}, spec)
+    codebook = train(some, replace(spec, seed=seed))
+    return Book(codebook, encode(given, codebook), tuple(given))
+
+
+def _fitted(seen: Int64Array, seed: int) -> Int64Array:
+    """Give the items to fit on, in rising order."""
     if len(seen) < 2:
         raise InputError(
             f"events: the first half must have items to fit codebooks on, got {len(seen)}"
         )
     rng = np.random.default_rng([seed, 5])
     rows = seen if len(seen) <= MAX_FIT_ROWS else rng.choice(seen, MAX_FIT_ROWS, replace=False)
-    books = {}
-    for name, spec in specs.items():
-        codebook = fit(vectors[np.sort(rows)], within(spec, len(rows)), seed=seed)
-        books[name] = Book(codebook, encode(vectors, codebook))
-    return books
+    return np.sort(rows)
 
 
 def within(spec: CodebookSpec, n_rows: int) -> CodebookSpec:

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from semantic_ids.experiment.books import Book
 from semantic_ids.experiment.stream import FloatArray, Int64Array
 from semantic_ids.trainers import SIDEmbedding, SIDHead
 
@@ -34,13 +35,33 @@ class TableEncoder(nn.Module):
         return found
 
 
+class Decoded(nn.Module):
+    """All collections of a codebook decoded, one after another as items have them.
+
+    Parameters
+    ----------
+    book : Book
+    """
+
+    def __init__(self, book: Book) -> None:
+        super().__init__()
+        names = book.collections or (None,)
+        parts = [SIDEmbedding(book.codebook, collection=name) for name in names]
+        self.parts = nn.ModuleList(parts)
+        self.embedding_dim = sum(part.embedding_dim for part in parts)
+
+    def forward(self, sids: Tensor) -> Tensor:
+        """Return vectors of shape (n, embedding_dim)."""
+        return torch.cat([part(sids) for part in self.parts], 1)
+
+
 class SidEncoder(nn.Module):
     """A head on what a SID says without a parameter.
 
     Parameters
     ----------
     sids : ndarray of shape (n_items,), int64
-    embedding : SIDEmbedding
+    embedding : SIDEmbedding or Decoded
     head : SIDHead
     seen : ndarray of int64
         Items whose vectors say what is usual: heads get values of about 1.
@@ -50,7 +71,12 @@ class SidEncoder(nn.Module):
     shift: Tensor
 
     def __init__(
-        self, sids: Int64Array, embedding: SIDEmbedding, head: SIDHead, *, seen: Int64Array
+        self,
+        sids: Int64Array,
+        embedding: SIDEmbedding | Decoded,
+        head: SIDHead,
+        *,
+        seen: Int64Array,
     ) -> None:
         super().__init__()
         self.register_buffer("sids", torch.from_numpy(sids), persistent=False)

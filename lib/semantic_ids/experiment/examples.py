@@ -87,6 +87,11 @@ def cut(examples: Examples) -> Cuts:
     return Cuts(*places)
 
 
+def items_before(stream: Stream, time: int) -> Int64Array:
+    """Give the items met strictly before a time, in rising order."""
+    return np.unique(stream.items[stream.times < time])
+
+
 def _choose(stream: Stream, settings: Settings, rng: np.random.Generator) -> Int64Array:
     """Choose events by lot: at most so many of a moment, and so many of all."""
     _, numbers = unique_moments(stream.users, stream.times)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from semantic_ids.experiment.columns import Column
 from semantic_ids.experiment.examples import Examples
 from semantic_ids.experiment.settings import DAY_US, Regime
 from semantic_ids.experiment.stream import FloatArray, Int64Array, Moments, Stream
@@ -19,6 +20,8 @@ class World:
     moments : Moments
     examples : Examples
     vectors : ndarray of shape (n_items, dim), float32
+    columns : tuple of Column
+        The collections that vectors are made of.
     sources : ndarray of shape (n_items,), int64
         The item of the catalogue that each one is, or is a listing of.
     """
@@ -27,6 +30,7 @@ class World:
     moments: Moments
     examples: Examples
     vectors: FloatArray
+    columns: tuple[Column, ...]
     sources: Int64Array
 
 
@@ -50,26 +54,39 @@ def _relisted(world: World, regime: Regime, seed: int) -> World:
     of_histories = listings(moments.items, moments.item_times)
     of_examples = listings(examples.items, moments.times[examples.moments])
     known = np.unique(np.concatenate([of_stream, of_histories, of_examples]))
+    rows = known % n_items
+    columns = tuple(replace(column, present=column.present[rows]) for column in world.columns)
     return World(
         replace(stream, items=np.searchsorted(known, of_stream)),
         replace(moments, items=np.searchsorted(known, of_histories)),
         replace(examples, items=np.searchsorted(known, of_examples)),
-        disturbed(world.vectors, known % n_items, noise=regime.noise, seed=seed),
-        world.sources[known % n_items],
+        disturbed(world.vectors, world.columns, rows, noise=regime.noise, seed=seed),
+        columns,
+        world.sources[rows],
     )
 
 
-def disturbed(vectors: FloatArray, rows: Int64Array, *, noise: float, seed: int) -> FloatArray:
-    """Take rows of vectors and add noise of `noise` times the spread of all vectors.
+def disturbed(
+    vectors: FloatArray,
+    columns: tuple[Column, ...],
+    rows: Int64Array,
+    *,
+    noise: float,
+    seed: int,
+) -> FloatArray:
+    """Take rows of vectors and add noise, to each collection `noise` times its own spread.
 
     Returns
     -------
     ndarray of shape (len(rows), dim), float32
-        The mean squared distance to the rows taken is ``noise ** 2`` times the variance.
+        The mean squared distance to the rows taken is ``noise ** 2`` times the variance; what an
+        item lacks stays as it is.
     """
-    spread = float(np.sqrt(vectors.var(axis=0, dtype=np.float64).mean()))
     rng = np.random.default_rng([seed, 2])
     found = rng.standard_normal((len(rows), vectors.shape[1]), np.float32)
-    found *= np.float32(noise * spread)
+    for column in columns:
+        known = vectors[column.present, column.place]
+        spread = float(np.sqrt(known.var(axis=0, dtype=np.float64).mean()))
+        found[:, column.place] *= np.float32(noise * spread) * column.present[rows, None]
     found += vectors[rows]
     return found

@@ -1,6 +1,6 @@
 """The whole experiment: data in, scores of every arm in every regime out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,12 +13,14 @@ import torch
 
 from semantic_ids.experiment.arms import Arm
 from semantic_ids.experiment.bench import Bench
-from semantic_ids.experiment.examples import draw_examples
+from semantic_ids.experiment.columns import side_by_side
+from semantic_ids.experiment.copurchase import copurchase_vectors
+from semantic_ids.experiment.examples import cut, draw_examples, items_before
 from semantic_ids.experiment.histories import read_moments
 from semantic_ids.experiment.listings import World, in_regime
 from semantic_ids.experiment.protocol import Outcome, n_passes, run_arm
 from semantic_ids.experiment.scoring import score
-from semantic_ids.experiment.settings import Regime, Settings
+from semantic_ids.experiment.settings import COPURCHASE, Regime, Settings
 from semantic_ids.experiment.stream import FloatArray, Int64Array, in_time_order
 from semantic_ids.experiment.weights import weigh
 from semantic_ids.report import RegimeScore
@@ -48,7 +50,8 @@ class Data:
         None where each event is a positive example.
     sids : ndarray of shape (n_items,), int64
         As item_sids has them.
-    vectors : ndarray of shape (n_items, dim), float32
+    vectors : mapping of str to ndarray of shape (n_items, dim), float32
+        By collection. Where there are several, a row of NaN or of zeros throughout is missing.
     """
 
     sequences: str
@@ -61,7 +64,7 @@ class Data:
     times: Int64Array
     labels: npt.NDArray[Any] | None
     sids: Int64Array
-    vectors: FloatArray
+    vectors: Mapping[str, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -107,13 +110,14 @@ def run_experiment(
     Raises
     ------
     InputError
-        If labels are of one class, no negatives can be drawn, or no user has a history.
+        If labels are of one class, no negatives can be drawn, no user has a history, or the items
+        of the first half lack a collection.
     TableError
         If sequences and events do not go together.
     """
-    world, n_unnamed = _read(data, regimes, settings)
     found = []
     with _one_thread():
+        world, n_unnamed = _read(data, regimes, settings)
         for regime in regimes:
             bench = Bench(in_regime(world, regime, settings.seed), regime, settings)
             found.append(_run_regime(data, bench, on_pass))
@@ -148,7 +152,19 @@ def _read(data: Data, regimes: Sequence[Regime], settings: Settings) -> tuple[Wo
         times=times,
         newest=max(regime.history for regime in regimes),
     )
-    return World(stream, moments, examples, data.vectors, np.arange(len(data.sids))), n_unnamed
+    cuts, given = cut(examples), dict(data.vectors)
+    quarter, half = (int(times[examples.moments[place]]) for place in (cuts.quarter, cuts.half))
+    if settings.copurchase:
+        given[COPURCHASE] = copurchase_vectors(
+            stream,
+            before=quarter,
+            n_items=len(data.sids),
+            dim=settings.copurchase,
+            seed=settings.seed,
+        )
+    vectors, columns = side_by_side(given, items_before(stream, half))
+    sources = np.arange(len(data.sids))
+    return World(stream, moments, examples, vectors, columns, sources), n_unnamed
 
 
 def _run_regime(data: Data, bench: Bench, on_pass: Progress) -> tuple[RegimeScore, pa.Table]:

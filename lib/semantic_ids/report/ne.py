@@ -120,6 +120,11 @@ class RegimeScore:
         """Events of the stream by items that it met."""
         return self.n_events / self.n_items
 
+    @property
+    def trained_per_item(self) -> float:
+        """Events per item times the share of the moments that is trained on."""
+        return self.events_per_item * self.share
+
     def arm(self, key: str) -> ArmScore | None:
         """Give an arm by its key, None where it did not run."""
         return next((arm for arm in self.arms if arm.key == key), None)

@@ -29,15 +29,14 @@ _ARMS = (
 _REGIMES = (
     Column("regime", "regime"),
     Column("events_per_item", "events per item", "number"),
+    Column("trained_per_item", "by the share trained on", "number"),
     Column("mean_history", "events of a history", "number"),
     Column("examples", "examples reported", "count"),
     Column("arm", "arm of SIDs, best in the second quarter"),
     Column("ne_gain", "its gain", "number"),
     Column("traditional_gain", "the traditional gain", "number"),
-    Column("ratio", "ratio", "number"),
-    Column("ratio_low", "95 % from", "number"),
-    Column("ratio_high", "to", "number"),
 )
+_BOUNDS = (Column("ratio_low", "95 % from", "number"), Column("ratio_high", "to", "number"))
 
 
 def ne_page(report: NeReport) -> Page:
@@ -117,30 +116,44 @@ def _row(arm: ArmScore) -> tuple[Value, ...]:
 
 
 def _map(report: NeReport) -> Section:
-    rows = []
-    for regime in sorted(report.regimes, key=lambda regime: regime.events_per_item):
-        best, reference = regime.best_of_sids(), regime.arm(REFERENCE)
-        ratio = best.ratio if best else None
-        rows.append(
-            (
-                regime.name,
-                regime.events_per_item,
-                regime.mean_history,
-                regime.n_reported,
-                best.title if best else None,
-                best.gain.value if best else None,
-                reference.gain.value if reference else None,
-                *((ratio.value, ratio.low, ratio.high) if ratio else (None, None, None)),
-            )
-        )
+    histories = sorted({regime.history for regime in report.regimes})
+    ratios = tuple(
+        Column(f"ratio_{history}", f"ratio, {history} events at most", "number")
+        for history in histories
+    )
+    regimes = sorted(report.regimes, key=lambda regime: regime.trained_per_item)
     return Section(
         "regime_map",
         "Where SIDs pay",
-        "The gain of SIDs by the traditional gain against events per item: the fewer events an "
-        "item has, the less a learned table knows of it.",
-        Table(_REGIMES, tuple(rows)),
-        Chart("line", "events_per_item", ("ratio",), "gain by the traditional gain", log_x=True),
+        "The gain of SIDs by the traditional gain against the events per item times the share that "
+        "is trained on, a line for each length of history: the fewer they are, the less a learned "
+        "table knows of an item.",
+        Table(_REGIMES + ratios + _BOUNDS, tuple(_point(regime, histories) for regime in regimes)),
+        Chart(
+            "line",
+            "trained_per_item",
+            tuple(column.name for column in ratios),
+            "gain by the traditional gain",
+            log_x=True,
+        ),
         ("The arm is chosen by the second quarter, and shown by the second half.",),
+    )
+
+
+def _point(regime: RegimeScore, histories: list[int]) -> tuple[Value, ...]:
+    best, reference = regime.best_of_sids(), regime.arm(REFERENCE)
+    ratio = best.ratio if best else None
+    return (
+        regime.name,
+        regime.events_per_item,
+        regime.trained_per_item,
+        regime.mean_history,
+        regime.n_reported,
+        best.title if best else None,
+        best.gain.value if best else None,
+        reference.gain.value if reference else None,
+        *(ratio.value if ratio and regime.history == each else None for each in histories),
+        *((ratio.low, ratio.high) if ratio else (None, None)),
     )
 
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 from semantic_ids.ne_configs import EvaluateNe
 from semantic_ids.report import NeReport, RegimeScore, ne_headline, ne_page
 from semantic_ids.spark.gate import hold_to
-from semantic_ids.spark.ne_inputs import NeInputs, NeTables
+from semantic_ids.spark.ne_inputs import NeInputs
+from semantic_ids.spark.ne_tables import NeTables
 from semantic_ids.spark.report_folder import page_files, stage_page, staged_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.times import utc_text
@@ -20,8 +21,7 @@ __all__ = ["write_results"]
 _PREDICTIONS = "predictions/regime_{}.parquet"
 _MAX_REGIMES = 32
 _FUSED = (
-    "Fused codebooks: the codebook has one collection. A codebook of several needs their fusion, "
-    "which this version does not train."
+    "Fused codebooks: items have one collection; name more in `collections`, or set `copurchase`."
 )
 _NO_DIGITS = "Digits: the codebook's stages are all centroids, which have none."
 
@@ -43,9 +43,12 @@ def write_results(
     ConfigError
         If the report's folder cannot be written; what stood there stays.
     """
-    not_measured = (_FUSED,) if inputs.codebook.n_digits else (_FUSED, _NO_DIGITS)
+    has_one = len(inputs.collections) == 1 and not config.copurchase
+    left_open = ((_FUSED, has_one), (_NO_DIGITS, not inputs.codebook.n_digits))
     report = NeReport(
-        tuple(scores), _facts(config, inputs, tables, n_unnamed, run_id), not_measured
+        tuple(scores),
+        _facts(config, inputs, tables, n_unnamed, run_id),
+        tuple(said for said, is_so in left_open if is_so),
     )
     page = ne_page(report)
     owned = [_PREDICTIONS.format(number) for number in range(1, _MAX_REGIMES + 1)]
@@ -89,6 +92,7 @@ def _facts(
             f"items without a SID or an embedding, and {n_unnamed:,} in histories are not in "
             "events: left out",
         ),
+        ("Collections", _collections(config, inputs)),
         ("Labels", labels),
         (
             "Protocol",
@@ -101,6 +105,18 @@ def _facts(
         *((source.name, source.label) for source in inputs.given()),
         ("Run", f"{run_id}, {utc_text()} UTC"),
     )
+
+
+def _collections(config: EvaluateNe, inputs: NeInputs) -> str:
+    said = ", ".join(inputs.collections)
+    if config.copurchase:
+        said += (
+            f", and copurchase: {config.copurchase} floats made from what users met on one day "
+            "before the second quarter of the examples"
+        )
+    if len(inputs.collections) > 1 or config.copurchase:
+        said += "; side by side for every arm, of one weight each"
+    return said
 
 
 def _arms(score: RegimeScore) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 from ne_values import arm, hostile_ne_page, regime, report
 
 from semantic_ids.report import Interval, ne_headline, ne_page, render
+from semantic_ids.report.drawings import drawing_of
 
 
 def test_the_headline_is_the_arm_that_was_best_in_the_second_quarter():
@@ -64,11 +65,22 @@ def test_where_the_traditional_arm_gains_nothing_there_is_no_ratio():
     assert "times" not in page.headline
 
 
-def test_several_regimes_are_mapped_by_events_per_item():
+def test_several_regimes_are_mapped_by_events_per_item_and_the_share_trained_on():
     many = [regime(n_items=n) for n in (100, 10_000, 1_000)]
-    page = ne_page(report(*many))
+    changes = {"n_items": 1_000, "history": 200}
+    page = ne_page(report(*many, regime(share=0.1, **changes), regime(**changes)))
     (section,) = [each for each in page.sections if each.key == "regime_map"]
-    assert section.table.values("events_per_item") == (38.6326, 386.326, 3863.26)
+    values = section.table.values
+    assert values("events_per_item") == (38.6326, 386.326, 386.326, 386.326, 3863.26)
+    assert values("trained_per_item") == pytest.approx(
+        (38.6326, 38.6326, 386.326, 386.326, 3863.26)
+    )
+    drawn = drawing_of(section.chart, section.table)
+    assert [(line.title, line.places) for line in drawn.series] == [
+        ("ratio, 50 events at most", pytest.approx([38.6326, 386.326, 3863.26])),
+        ("ratio, 200 events at most", pytest.approx([38.6326, 386.326])),
+    ]
+    assert drawn.values == pytest.approx([1.5] * 5)
     assert "regime_map" not in [each.key for each in ne_page(report()).sections]
 
 
