@@ -86,7 +86,6 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator["SparkSession"]:
         "spark.master": "local[2]",
         "spark.jars": ",".join(map(str, jars)),
         "spark.driver.extraJavaOptions": " ".join((*java, f"-Dderby.system.home={scratch}")),
-        "spark.driver.memory": "3g",
         "spark.sql.ui.retainedExecutions": "20",
         # plans over a hundred rows: compiling them, twice, takes longer than running them, as jobs
         # that go through spark-submit do

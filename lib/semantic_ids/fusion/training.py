@@ -104,7 +104,8 @@ def _run_epoch(
     n_steps = max(1, round(len(order) / spec.batch_rows))
     for step, places in enumerate(np.array_split(order, n_steps)):
         keep = _kept(loader.rows, places, spec, generator)
-        own = slice(ranks.rank, None, ranks.size)
+        as_many_each = len(places) // ranks.size * ranks.size
+        own = slice(ranks.rank, as_many_each, ranks.size)
         batch = loader.batch(places[own])
         shown = [has * kept[own].to(has) for has, kept in zip(batch.present, keep, strict=True)]
         loss, latents, digits = _loss(model, batch, shown, where=f"epoch {epoch}, step {step}")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from semantic_ids.codebook import sids_to_bytes, squared_norms
 from semantic_ids.report.browse import TITLE_COLUMNS, Catalogue, browse_headline
 from semantic_ids.report.packaged import in_base64, render_packaged
+from semantic_ids.report.texts import clean
 
 __all__ = ["browse_to_html"]
 
@@ -24,6 +26,7 @@ def browse_to_html(catalogue: Catalogue) -> str:
     ImportError
         If the extra `report` is not installed.
     """
+    catalogue = replace(catalogue, name=clean(catalogue.name))
     return render_packaged(
         "browse",
         "browse_tree",

@@ -29,7 +29,7 @@ _ARMS = (
 _REGIMES = (
     Column("regime", "regime"),
     Column("events_per_item", "events per item", "number"),
-    Column("trained_per_item", "by the share trained on", "number"),
+    Column("trained_per_item", "events per item, times share", "number"),
     Column("mean_history", "events of a history", "number"),
     Column("examples", "examples reported", "count"),
     Column("arm", "arm of SIDs, best in the second quarter"),
@@ -72,12 +72,14 @@ def ne_headline(report: NeReport) -> str:
 
 
 def _arms(number: int, regime: RegimeScore) -> Section:
+    by_gain = sorted(regime.arms, key=lambda arm: arm.gain.value, reverse=True)
     return Section(
         f"arms_{number}",
         f"Arms: {regime.name}",
         "NE is the log loss by the entropy of the base rate, the lower the better; gain is the "
-        "share of the NE of no history that an arm takes off, on the second half of the examples.",
-        Table(_ARMS, tuple(_row(arm) for arm in regime.arms)),
+        "share of the NE of no history that an arm takes off, on the second half of the examples. "
+        "The arm that gains most stands first.",
+        Table(_ARMS, tuple(_row(arm) for arm in by_gain)),
         Chart("barh", "arm", ("ne_gain",), "gain over no history"),
         (
             f"{regime.n_examples:,} examples, {regime.n_reported:,} of them reported, of "

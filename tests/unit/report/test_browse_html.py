@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 from catalogues import catalogue_of, sampled
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from semantic_ids.codebook import bytes_to_sids, decode_tables, squared_norms
@@ -57,6 +57,7 @@ def unpacked(text, dtype):
 
 @settings(max_examples=40, deadline=None)
 @given(st.text(ANYTHING, min_size=1, max_size=300))
+@example("\ud800")
 def test_no_text_changes_the_elements_of_the_page(text):
     catalogue = replace(THREE, titles=[text, "a", "b"], item_ids=[text, "c", "d"], name=text)
     html = browse_to_html(catalogue)

@@ -84,6 +84,13 @@ def test_several_regimes_are_mapped_by_events_per_item_and_the_share_trained_on(
     assert "regime_map" not in [each.key for each in ne_page(report()).sections]
 
 
+def test_the_arm_that_gains_most_stands_first():
+    (section,) = [each for each in ne_page(report()).sections if each.key == "arms_1"]
+    gains = section.table.values("ne_gain")
+    assert gains == (0.12, 0.08, 0.031, 0.0, -0.001)
+    assert section.table.values("arm")[0] == "SIDE mixed decoded, MLP + similarity"
+
+
 def test_gain_per_byte_is_of_what_is_stored():
     assert regime().arm("none").gain_per_byte is None
     assert regime().arm("traditional").gain_per_byte == pytest.approx(0.08 / 4.9)
