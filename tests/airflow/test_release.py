@@ -25,7 +25,7 @@ def test_a_release_stops_at_its_verdict_and_goes_on_where_a_person_allows_it(sho
     stopped = shop.release(first=True, require="good")
     assert stopped.code != 0
     (said,) = stopped.lines("audit_quality: error: ")
-    assert "require: the verdict must be good, got watch (dead symbols: act where " in said
+    assert "require: the verdict must be good, got watch (error: act above " in said
     assert not (shop.folder / "releases").exists()
 
     switched = shop.release(first=True, require="watch")
