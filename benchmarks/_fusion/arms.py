@@ -105,32 +105,27 @@ def apart(joined: np.ndarray, units: dict[str, tuple[np.ndarray, float]]) -> dic
 
 def concatenated(items: Items, digits: int, seed: int) -> Coded:
     """(a) DPCA on the scaled collections side by side."""
-    joined, spec = side_by_side(items), CodebookSpec([{"ternary": digits}])
-    codebook = fit(joined[items.training], spec, seed=seed)
+    joined, units = side_by_side(items)
+    codebook = fit(joined[items.training], CodebookSpec([{"ternary": digits}]), seed=seed)
     sids = encode(joined, codebook)
-    features = digits_of(sids, codebook).astype(np.float64)
-    return Coded(
-        sids_to_bytes(sids, codebook.width), features, decoded_by(codebook, sids, items), 243
-    )
+    codes, features = sids_to_bytes(sids, codebook.width), digits_of(sids, codebook)
+    return Coded(codes, features.astype(np.float64), apart(decode(sids, codebook), units), 243)
 
 
 def faithful(items: Items, digits: int, seed: int) -> Coded:
     """(a) too, with the preset `faithful` of as many bytes in the place of ternary digits."""
-    joined, spec = side_by_side(items), CodebookSpec.preset("faithful", bits=8 * n_bytes(digits))
+    joined, units = side_by_side(items)
+    spec = CodebookSpec.preset("faithful", bits=8 * n_bytes(digits))
     codebook = fit(joined[items.training], spec, seed=seed)
     sids = encode(joined, codebook)
     codes = sids_to_bytes(sids, codebook.width)
-    return Coded(codes, one_hot(codes), decoded_by(codebook, sids, items), 256)
+    return Coded(codes, one_hot(codes), apart(decode(sids, codebook), units), 256)
 
 
-def side_by_side(items: Items) -> np.ndarray:
-    """Concatenate the scaled collections."""
-    return np.concatenate(list(scaled(items)[0].values()), axis=1)
-
-
-def decoded_by(codebook: Codebook, sids: np.ndarray, items: Items) -> dict[str, np.ndarray]:
-    """Decode SIDs of concatenations into collections."""
-    return apart(decode(sids, codebook), scaled(items)[1])
+def side_by_side(items: Items) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, float]]]:
+    """Concatenate the scaled collections; give their means and scales too."""
+    columns, units = scaled(items)
+    return np.concatenate(list(columns.values()), axis=1), units
 
 
 def n_bytes(digits: int) -> int:
@@ -191,11 +186,11 @@ def rq_vae(items: Items, digits: int, seed: int) -> Coded:
     """
     from _quantizers import rq_vae as peer
 
-    joined = side_by_side(items)
+    joined, units = side_by_side(items)
     order = np.random.default_rng(seed).permutation(items.training)
     model = peer.train(joined[order], n_bytes(digits))
     codes = peer.encode(model, joined)
-    decoded = apart(peer.decode(model, codes), scaled(items)[1])
+    decoded = apart(peer.decode(model, codes), units)
     return Coded(codes, one_hot(codes), decoded, 256)
 
 

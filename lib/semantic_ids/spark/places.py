@@ -7,7 +7,7 @@ from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.errors import AnalysisException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, DataFrameReader, SparkSession
 
 from semantic_ids.errors import TableError
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of, with_settings
@@ -17,6 +17,7 @@ __all__ = [
     "is_delta",
     "is_path",
     "latest_version",
+    "load_delta",
     "locate",
     "open_delta",
     "opening",
@@ -84,9 +85,13 @@ def latest_version(table: DeltaTable) -> int:
 
 def read_delta(spark: SparkSession, table: str, version: int) -> DataFrame:
     """Read a version of a Delta table by path or by name, however old, if its files still stand."""
-    reader, place = spark.read.option("versionAsOf", version), locate(spark, table)
     with with_settings(spark, {_ONLY_A_WEEK: "false"}):
-        return reader.format("delta").load(place) if is_path(place) else reader.table(place)
+        return load_delta(spark.read.option("versionAsOf", version), locate(spark, table))
+
+
+def load_delta(reader: DataFrameReader, place: str) -> DataFrame:
+    """Read a Delta table by its full path or by name, with the options that the reader has."""
+    return reader.format("delta").load(place) if is_path(place) else reader.table(place)
 
 
 def require_vacant(spark: SparkSession, name: str, table: str) -> None:

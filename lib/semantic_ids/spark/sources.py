@@ -13,6 +13,7 @@ from semantic_ids.spark.places import (
     is_delta,
     is_path,
     latest_version,
+    load_delta,
     locate,
     open_delta,
     opening,
@@ -98,9 +99,7 @@ class Source:
         reader = self.rows.sparkSession.read.options(
             readChangeFeed="true", startingVersion=after + 1, endingVersion=self.delta_version or 0
         )
-        if is_path(self.location):
-            return reader.format("delta").load(self.location)
-        return reader.table(self.location)
+        return load_delta(reader, self.location)
 
     def type_of(self, column: str) -> DataType:
         """Give a column's type, or say that it is absent."""
