@@ -5,6 +5,7 @@
 
 Reads   sequences, item_sids, embeddings   what their files weigh, those given
         events                             the events to compare on; else those in sequences
+        codebooks                          what SIDs lose, and the names of codebooks
         runs                               what evaluate_ne said last
 Writes  report.folder                      audit_footprint.html, .md, .json, comparison/*.parquet
         runs

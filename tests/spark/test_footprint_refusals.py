@@ -120,6 +120,20 @@ def test_sids_of_several_codebooks_need_sequences_to_say_which(spark, shop, brok
     assert summary.rows_out >= 100
 
 
+def test_an_item_of_two_sids_is_refused_where_events_would_count_twice(
+    spark, shop, broken, tmp_path
+):
+    two = broken(
+        "item_sids",
+        lambda rows: rows.union(
+            rows.where("item_id = '22423'").withColumn("sid", F.col("sid").bitwiseXOR(F.lit(1)))
+        ),
+    )
+    given = {"events": shop / "events", "item_sids": two, "sample_events": 100_000}
+    with pytest.raises(TableError, match=r"one SID of .*, got several of 1 items, .* '22423'"):
+        audit(spark, tmp_path / "report", **given)
+
+
 def test_a_report_folder_that_is_a_file_is_refused(spark, shop, tmp_path):
     (tmp_path / "report").touch()
     with pytest.raises(ConfigError, match=r"report.folder: .* must be writable"):

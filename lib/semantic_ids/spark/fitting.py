@@ -15,13 +15,12 @@ from semantic_ids.codebook import (
     fit,
     measure_errors,
 )
-from semantic_ids.errors import InputError
 from semantic_ids.job_configs import FitCodebook
 from semantic_ids.spark.codebooks import append_codebook
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.progress import report_progress
 from semantic_ids.spark.runs import RunSummary
-from semantic_ids.spark.sampling import Sample, draw_sample
+from semantic_ids.spark.sampling import Sample, draw_sample, n_held_out
 from semantic_ids.spark.sources import Source
 
 __all__ = ["fit_and_append"]
@@ -59,13 +58,8 @@ def fit_and_append(
         dim=config.dim,
         binary_dtype=config.binary_dtype,
     )
-    n_held_out = round(len(sample.vectors) * config.holdout)
-    if not 0 < n_held_out < len(sample.vectors):
-        raise InputError(
-            f"holdout: {config.holdout} of {len(sample.vectors)} valid rows must leave rows "
-            f"to fit and rows to measure on, got {n_held_out}"
-        )
-    held_out, training = sample.vectors[:n_held_out], sample.vectors[n_held_out:]
+    n_kept = n_held_out(len(sample.vectors), config.holdout, "fit")
+    held_out, training = sample.vectors[:n_kept], sample.vectors[n_kept:]
     log.info(
         "fit_codebook: fitting on %s rows of %d values", f"{len(training):,}", training.shape[1]
     )

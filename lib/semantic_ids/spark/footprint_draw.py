@@ -4,6 +4,7 @@ from itertools import accumulate
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -37,7 +38,7 @@ def draw_events(
     Raises
     ------
     TableError
-        If there is no such event.
+        If there is no such event, or an item of one has several SIDs.
     """
     selected = select_events(events, day=None, dtypes={}, tie_break=[])
     valid = selected.where(F.col("reason").isNull())
@@ -54,7 +55,19 @@ def draw_events(
         .select("user_id", "item_id", "timestamp", "sid")
         .toArrow()
     )
+    _refuse_several_sids(rows, item_sids, codebook_id)
     return rows, total
+
+
+def _refuse_several_sids(events: pa.Table, item_sids: Source, codebook_id: str) -> None:
+    counts = events.group_by("item_id").aggregate([("sid", "count_distinct")])
+    several = counts.filter(pc.field("sid_count_distinct") > 1).sort_by("item_id")
+    if several.num_rows:
+        raise TableError(
+            f"item_sids: an item must have one SID of codebook {codebook_id} in "
+            f"{item_sids.location}, got several of {several.num_rows:,} items, such as item_id "
+            f"{several['item_id'][0].as_py()!r}"
+        )
 
 
 def draw_segments(sequences: Source, *, total: int, n_events: int) -> list[Segment]:

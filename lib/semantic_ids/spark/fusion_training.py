@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from semantic_ids.codebook import Codebook, FusionSpec, count_symbols, encode, measure_errors
-from semantic_ids.errors import InputError
 from semantic_ids.fusion import (
     FusionRows,
     measure_rows,
@@ -25,6 +24,7 @@ from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.progress import report_progress
 from semantic_ids.spark.report_folder import write_page
 from semantic_ids.spark.runs import RunSummary
+from semantic_ids.spark.sampling import n_held_out
 from semantic_ids.spark.sources import Source
 from semantic_ids.spark.times import utc_text
 
@@ -66,19 +66,14 @@ def train_and_append(
         binary_dtype=config.binary_dtype,
     )
     rows = FusionRows.of(sample.vectors, sample.categories, spec)
-    n_held_out = round(len(rows) * config.holdout)
-    if not 0 < n_held_out < len(rows):
-        raise InputError(
-            f"holdout: {config.holdout} of {len(rows)} valid rows must leave rows to train on and "
-            f"rows to measure on, got {n_held_out}"
-        )
-    held_out, training = rows.part(slice(n_held_out)), rows.part(slice(n_held_out, None))
+    n_kept = n_held_out(len(rows), config.holdout, "train on")
+    held_out, training = rows.part(slice(n_kept)), rows.part(slice(n_kept, None))
     log.info("train_fusion: training on %s rows", f"{len(training):,}")
     codebook = _train(config, spec, training, embeddings, terminal=terminal)
     measured = measure_rows(held_out, codebook)
     metrics = {
         **measured,
-        "rows_held_out": n_held_out,
+        "rows_held_out": n_kept,
         "history": codebook.metrics["history"],
     }
     added = append_codebook(
@@ -95,7 +90,7 @@ def train_and_append(
         history=codebook.metrics["history"],
         measured=measured,
         n_training=len(training),
-        n_held_out=n_held_out,
+        n_held_out=n_kept,
         embeddings=embeddings.label,
         run_id=run_id,
         trained_at=utc_text(),

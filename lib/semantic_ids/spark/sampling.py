@@ -11,11 +11,11 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from semantic_ids.errors import TableError
+from semantic_ids.errors import InputError, TableError
 from semantic_ids.spark.sources import Source
 from semantic_ids.spark.vectors import Chunk, chunks_by_length
 
-__all__ = ["Sample", "draw_rows", "draw_sample", "nameless_file"]
+__all__ = ["Sample", "draw_rows", "draw_sample", "n_held_out", "nameless_file"]
 
 _ROWS_PER_PARTITION = 8192  # what the driver holds at a time
 _LOWEST, _HIGHEST = -(2**63), 2**63 - 1
@@ -115,6 +115,23 @@ def draw_rows(
         n_partitions, _partition(F.col("place"), cut.place, n_partitions)
     ).sortWithinPartitions("place", "item_id", "tie")
     return ordered.drop("place", "item_id", "tie"), cut.rows_seen
+
+
+def n_held_out(n_rows: int, holdout: float, purpose: str) -> int:
+    """Say how many of a sample's rows are kept to measure on.
+
+    Raises
+    ------
+    InputError
+        If none would be kept, or none left for the purpose.
+    """
+    kept = round(n_rows * holdout)
+    if not 0 < kept < n_rows:
+        raise InputError(
+            f"holdout: {holdout} of {n_rows} valid rows must leave rows to {purpose} and rows to "
+            f"measure on, got {kept}"
+        )
+    return kept
 
 
 def _find_cut(places: DataFrame, size: int) -> _Cut:
