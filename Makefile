@@ -3,7 +3,7 @@
 # make test         all tests; make check: style, types, and the tests that need no JVM (pages in chromium too)
 # make coverage     the same, and which lines of the library no test runs
 # make airflow-test the DAGs in an Airflow of their own, killed and filled back
-# make faults       kills, full disks and concurrent runs, each job at each of its writes
+# make faults       what make test has no time for: kills at each write, full disks, concurrent runs
 # make package      what a machine without the checkout and a cluster without a registry need: build/*.tar
 # make cluster-test the package on a cluster of a master and two workers on this machine
 # make lock         requirements/*.txt: pinned versions and hashes of all that pyproject.toml names
@@ -67,7 +67,8 @@ airflow-test: setup .venv-airflow/.installed
 	@$(JAVA); $(BIN)/python -m pytest --airflow .venv-airflow/bin/airflow tests/airflow
 
 faults: setup
-	@$(JAVA); $(BIN)/python -m pytest --every-fault tests/faults tests/spark
+	@$(JAVA); $(BIN)/python -m pytest --every-fault -m every_fault -n 2 tests/spark
+	@$(JAVA); $(BIN)/python -m pytest --every-fault -m every_fault tests/faults tests/jobs
 
 # WORKER_PREFIX=/usr: where Python is on the workers, if it is elsewhere there
 package: setup

@@ -1,4 +1,4 @@
-"""The jobs as their users run them: spark-submit, real data, killed and run again."""
+"""The jobs as their users run them: spark-submit, real executors, real data."""
 
 import os
 import signal
@@ -89,10 +89,9 @@ def _expected_sids(shop: Shop) -> dict[int, int]:
     return dict(zip(items.column("item_id").to_pylist(), sids.tolist(), strict=True))
 
 
-def test_quantize_items_killed_between_its_commits_is_whole_after_the_next_run(shop: Shop) -> None:
-    shop.kill("quantize_items", when=lambda: shop.has("rejected_items/_delta_log/*.json"))
-    assert not shop.has("item_sids/_delta_log/*1.json")
-    said = shop.run("quantize_items")
+@pytest.mark.usefixtures("clean_work_folder")
+def test_two_real_executors_give_the_sids_of_one_process(shop: Shop) -> None:
+    said = shop.run("quantize_items", SPARK_PROFILE="local-cluster")
     assert "1,007 rows in = 1,007 SIDs + 0 rejects" in said
     found = shop.rows("item_sids")
     assert found.num_rows == 1007
@@ -100,6 +99,7 @@ def test_quantize_items_killed_between_its_commits_is_whole_after_the_next_run(s
     assert dict(pairs) == _expected_sids(shop)
 
 
+@pytest.mark.every_fault
 def test_build_sequences_killed_while_it_writes_is_whole_after_the_next_run(shop: Shop) -> None:
     shop.kill("build_sequences", when=lambda: shop.has("sequences/ds=*/bucket=*/*.parquet"))
     said = shop.run("build_sequences")
@@ -107,17 +107,6 @@ def test_build_sequences_killed_while_it_writes_is_whole_after_the_next_run(shop
     segments = shop.rows("sequences")
     assert sum(segments.column("n_events").to_pylist()) == 150_000
     assert len(set(segments.column("user_id").to_pylist())) == segments.num_rows == 10_561
-
-
-@pytest.mark.usefixtures("clean_work_folder")
-def test_two_real_executors_give_the_same_sids(shop: Shop) -> None:
-    shop.run(
-        "quantize_items",
-        f"item_sids={shop.folder}/cluster/item_sids",
-        SPARK_PROFILE="local-cluster",
-    )
-    found = shop.rows("cluster/item_sids").select(["item_id", "sid"]).sort_by("item_id")
-    assert found.equals(shop.rows("item_sids").select(["item_id", "sid"]).sort_by("item_id"))
 
 
 def test_dry_run_says_what_it_would_do_and_writes_nothing(shop: Shop) -> None:
