@@ -88,7 +88,9 @@ def _arms(number: int, regime: RegimeScore) -> Section:
             f"{regime.events_per_item:.1f} an item; histories have {regime.mean_history:.1f} "
             "events in the mean.",
             "Intervals are over users drawn with replacement; a ratio stands only where the "
-            "traditional arm gains in all draws but one in forty.",
+            "traditional arm gains in all draws but one in forty. Learned tables go on gaining "
+            "from more examples where SIDs have little left to learn: the ratio is that of a model "
+            "that has seen as many as these.",
             "Bytes of an event are before compression; in a file, Parquet with Zstandard, whole "
             "users' events packed as the sequences table packs SIDs. The three prefix ids of the "
             "traditional arm could be computed from the three bytes of `tables by level`.",
