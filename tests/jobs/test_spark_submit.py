@@ -101,6 +101,7 @@ def test_two_real_executors_give_the_sids_of_one_process(shop: Shop) -> None:
 
 @pytest.mark.every_fault
 def test_build_sequences_killed_while_it_writes_is_whole_after_the_next_run(shop: Shop) -> None:
+    shop.run("quantize_items")
     shop.kill("build_sequences", when=lambda: shop.has("sequences/ds=*/bucket=*/*.parquet"))
     said = shop.run("build_sequences")
     assert "150,000 events in = 150,000 packed + 0 not" in said
