@@ -148,9 +148,10 @@ class Shop:
     def back_fill(self, first: datetime.date, last: datetime.date, *, tables: str) -> list[str]:
         """Let a scheduler run the daily DAG for some days; give the states of the runs."""
         dag, days = "semantic_ids_daily", ("--from-date", str(first), "--to-date", str(last))
+        again = ("--reprocess-behavior", "completed")  # days that have run
         for words in (
             ("dags", "reserialize"),
-            ("backfill", "create", "--dag-id", dag, *days, "--max-active-runs", "1"),
+            ("backfill", "create", "--dag-id", dag, *days, *again, "--max-active-runs", "1"),
             ("dags", "unpause", dag, "-y"),
         ):
             ended = self.run(*words, tables=tables)

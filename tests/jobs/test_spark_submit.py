@@ -17,7 +17,7 @@ from submit import Submit, living, until
 
 from semantic_ids.codebook import encode, load
 
-pytestmark = pytest.mark.spark
+pytestmark = [pytest.mark.spark, pytest.mark.submit]
 
 DEADLINE_S = 240
 

@@ -14,6 +14,7 @@ from semantic_ids.spark.scratch import Scratch
 from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     only_files,
+    property_of,
     rows_of_files,
     snapshot_of,
     stored_files,
@@ -126,16 +127,14 @@ def _counted(changes: Changes) -> Changes:
 
 
 def _require_few(items: Source, n_added: int) -> None:
-    if n_added > _WORTH_IT * items.rows.count():
+    if n_added > _WORTH_IT * items.n_rows:
         raise FullRunError(f"{n_added:,} rows came anew, more than half")
 
 
 def _by_feed(search: _Search) -> Changes:
     """Read the change data feed: in each commit, rows go before rows come."""
     items = search.items
-    snapshot = snapshot_of(items.rows)
-    enabled = snapshot.metadata().configuration().get("delta.enableChangeDataFeed")
-    if not (enabled.isDefined() and enabled.get() == "true"):
+    if property_of(snapshot_of(items.rows), "delta.enableChangeDataFeed") != "true":
         raise FullRunError("the source has no change data feed")
     feed = search.shape(
         items.read_feed(_number(search.since)), CHANGE_TYPE, "_commit_version"

@@ -14,9 +14,9 @@ from pyspark.sql import SparkSession
 
 from semantic_ids.spark.commits import Commit
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.places import hadoop_path, latest_version
+from semantic_ids.spark.places import hadoop_path
 from semantic_ids.spark.session import with_settings
-from semantic_ids.spark.snapshots import snapshot_of
+from semantic_ids.spark.snapshots import latest_version, snapshot_of
 from semantic_ids.spark.sources import quoted
 
 __all__ = ["erase_history", "history_sentence"]

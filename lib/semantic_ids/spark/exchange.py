@@ -16,7 +16,7 @@ from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.commits import Commit, Turn
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.session import with_settings
-from semantic_ids.spark.snapshots import files_of, snapshot_of
+from semantic_ids.spark.snapshots import files_of, property_of, snapshot_of
 
 __all__ = ["PLACE", "exchange_rows", "marks_rows", "rewrite_files", "with_places"]
 
@@ -30,8 +30,7 @@ def with_places(table: DataFrame, *columns: str) -> DataFrame:
 
 def marks_rows(table: DataFrame) -> bool:
     """Say whether rows of a table may be marked as gone, which takes deletion vectors."""
-    enabled = snapshot_of(table).metadata().configuration().get("delta.enableDeletionVectors")
-    return bool(enabled.isDefined() and enabled.get() == "true")
+    return property_of(snapshot_of(table), "delta.enableDeletionVectors") == "true"
 
 
 def exchange_rows(

@@ -164,7 +164,7 @@ def balance(
     """
     kept = before["kept"] + moves.net_kept
     n_sids = before["out"] + before["kept"] + moves.counts["inserted"] - moves.counts["removed"]
-    rows = {"in": items.rows.count(), "out": n_sids - kept, "kept": kept, "moved": 0}
+    rows = {"in": items.n_rows, "out": n_sids - kept, "kept": kept, "moved": 0}
     if rows["in"] != rows["out"] + sum(by_reason.values()) or kept < 0:
         raise FullRunError(
             f"{rows['in']:,} rows are there, but the changes make {rows['out']:,} SIDs + "

@@ -184,7 +184,7 @@ def _require_same_work(run: ItemRun, standing: Standing) -> str:
 
 def _whole(run: ItemRun, tables: ItemTables, why: str, scratch: Scratch) -> Result:
     items = run.items
-    n_rows = items.rows.count()
+    n_rows = items.n_rows
     files = items.files()
     stored = None if files is None else Stored(files)
     read = run.quantize(run.shape(items.rows), stored, n_rows)

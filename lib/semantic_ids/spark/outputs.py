@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from operator import itemgetter
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, DataFrameWriter, Row, SparkSession
@@ -10,10 +9,10 @@ from pyspark.sql.types import StructType
 
 from semantic_ids.errors import TableError
 from semantic_ids.spark.commits import HARMLESS, AnotherRunError, Commit, Turn, parse_commit
+from semantic_ids.spark.history import History
 from semantic_ids.spark.places import (
     is_delta,
     is_path,
-    latest_version,
     locate,
     open_delta,
     opening,
@@ -21,10 +20,9 @@ from semantic_ids.spark.places import (
     require_vacant,
     require_writable,
 )
+from semantic_ids.spark.snapshots import latest_version, property_of, snapshot_of
 
 __all__ = ["Output"]
-
-_FEW_COMMITS = 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +36,7 @@ class Output:
     constraints: Mapping[str, str] = field(default_factory=dict)
     properties: Mapping[str, str] = field(default_factory=dict)
     defaults: Mapping[str, str] = field(default_factory=dict)  # of a new table; may be changed
+    _known: History = field(default_factory=History, init=False, repr=False, compare=False)
 
     def check(self, spark: SparkSession) -> None:
         """Refuse a table that stands here with other columns or is none of ours.
@@ -75,11 +74,12 @@ class Output:
                 f"{self.name}: the table {self.table!r} has columns {_columns(found)}; "
                 f"this job writes {_columns(wanted)}"
             )
-        kept = existing.detail().select("properties").collect()[0][0]
+        snapshot = snapshot_of(existing.toDF())
         for name, value in self.properties.items():
-            if kept.get(name) != value:
+            kept = property_of(snapshot, name)
+            if kept != value:
                 raise TableError(
-                    f"{self.name}: the table {self.table!r} has {name}={kept.get(name)}; "
+                    f"{self.name}: the table {self.table!r} has {name}={kept}; "
                     f"this job writes {value}"
                 )
 
@@ -113,19 +113,7 @@ class Output:
                 return
 
     def _history(self, spark: SparkSession) -> Iterator[Row]:
-        """Give the table's commits, newest first; few are looked at before all are read."""
-        if not self.exists(spark):
-            return
-        table, seen = self.open_table(spark), None
-        for limit in (_FEW_COMMITS, None):
-            history = table.history(limit) if limit else table.history()
-            rows = history.select("version", "operation", "userMetadata").collect()
-            for row in sorted(rows, key=itemgetter("version"), reverse=True):
-                if seen is None or row["version"] < seen:
-                    seen = row["version"]
-                    yield row
-            if limit and len(rows) < limit:
-                return
+        return self._known.commits(self.open_table(spark)) if self.exists(spark) else iter(())
 
     def turn(self, spark: SparkSession, key: str) -> Turn:
         """Take the turn to write the next commit of a key; do so before reading what it rests on.

@@ -16,7 +16,6 @@ __all__ = [
     "hadoop_path",
     "is_delta",
     "is_path",
-    "latest_version",
     "load_delta",
     "locate",
     "open_delta",
@@ -76,11 +75,6 @@ def open_delta(spark: SparkSession, table: str) -> DeltaTable:
     if is_path(table):
         return DeltaTable.forPath(spark, locate(spark, table))
     return DeltaTable.forName(spark, table)
-
-
-def latest_version(table: DeltaTable) -> int:
-    """Give the number of a table's newest version."""
-    return int(table.history(1).select("version").collect()[0][0])
 
 
 def read_delta(spark: SparkSession, table: str, version: int) -> DataFrame:

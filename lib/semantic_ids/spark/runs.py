@@ -19,6 +19,7 @@ from pyspark.sql.types import (
 
 from semantic_ids.errors import SemanticIdsError
 from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.snapshots import property_of, snapshot_of
 from semantic_ids.spark.sources import quoted
 
 __all__ = ["STARTED", "Run", "RunSummary", "account", "record_run", "runs_output"]
@@ -120,8 +121,8 @@ def record_run(
 
 def _widen(spark: SparkSession, output: Output) -> None:
     """Let a table that knows finished runs only take the rows of runs that begin."""
-    kept = output.open_table(spark).detail().select("properties").collect()[0][0]
-    if kept.get("delta.constraints.status_known") == _RULE:
+    snapshot = snapshot_of(output.open_table(spark).toDF())
+    if property_of(snapshot, "delta.constraints.status_known") == _RULE:
         return
     table = f"delta.{quoted(output.folder(spark))}"
     spark.sql(f"alter table {table} drop constraint if exists status_known")

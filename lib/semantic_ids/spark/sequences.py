@@ -23,9 +23,9 @@ from pyspark.sql.types import (
 from semantic_ids.errors import TableError
 from semantic_ids.spark.event_chunks import TaskPlan, deal_events, order_events, read_chunks
 from semantic_ids.spark.outputs import Output
-from semantic_ids.spark.places import open_delta
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.segments import SegmentLayout, pack_segments
+from semantic_ids.spark.snapshots import property_of, snapshot_of
 from semantic_ids.spark.sources import open_source
 
 __all__ = [
@@ -74,15 +74,15 @@ def open_sequences(spark: SparkSession, table: str) -> SequencesTable:
     source = open_source(spark, "sequences", table)
     if source.delta_version is None:
         raise TableError(f"sequences: {table!r} must be a Delta table that build_sequences wrote")
-    found = open_delta(spark, table).detail().select("properties").collect()[0][0]
-    if "semantic_ids.buckets" not in found:
+    snapshot = snapshot_of(source.rows)
+    buckets = property_of(snapshot, "semantic_ids.buckets")
+    if buckets is None:
         raise TableError(f"sequences: {table!r} must be a table that build_sequences wrote")
-    dtypes = json.loads(found.get("semantic_ids.event_columns", "{}"))
-    output = sequences_output(
-        table, id_type(source, "user_id"), dtypes=dtypes, buckets=int(found["semantic_ids.buckets"])
-    )
+    dtypes = json.loads(property_of(snapshot, "semantic_ids.event_columns") or "{}")
+    user_id = id_type(source, "user_id")
+    output = sequences_output(table, user_id, dtypes=dtypes, buckets=int(buckets))
     output.check(spark)
-    return SequencesTable(output, dtypes, int(found["semantic_ids.buckets"]))
+    return SequencesTable(output, dtypes, int(buckets))
 
 
 def sequences_output(

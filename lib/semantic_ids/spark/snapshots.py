@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from urllib.parse import quote, unquote
 
+from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -17,8 +18,10 @@ __all__ = [
     "digest_of",
     "files_of",
     "keep_listing",
+    "latest_version",
     "list_files",
     "only_files",
+    "property_of",
     "read_listing",
     "read_log",
     "rows_of_files",
@@ -42,6 +45,17 @@ def snapshot_of(rows: DataFrame) -> Any:
 def table_id(snapshot: Any) -> str:
     """Give what tells a Delta table from another one that later stands in its place."""
     return str(snapshot.metadata().id())
+
+
+def latest_version(table: DeltaTable) -> int:
+    """Give the number of a table's newest version."""
+    return int(snapshot_of(table.toDF()).version())
+
+
+def property_of(snapshot: Any, name: str) -> str | None:
+    """Give a property of a table, None where it is not set."""
+    kept = snapshot.metadata().configuration().get(name)
+    return str(kept.get()) if kept.isDefined() else None
 
 
 def stored_files(spark: SparkSession, snapshot: Any) -> dict[tuple[str, str | None], int]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -12,7 +13,6 @@ from semantic_ids.errors import TableError, nearest
 from semantic_ids.spark.places import (
     is_delta,
     is_path,
-    latest_version,
     load_delta,
     locate,
     open_delta,
@@ -23,6 +23,7 @@ from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 from semantic_ids.spark.snapshots import (
     StoredFile,
     digest_of,
+    latest_version,
     list_files,
     snapshot_of,
     table_id,
@@ -73,6 +74,11 @@ class Source:
         """The number of a Delta version; None for any other source."""
         kind, _, number = self.version.partition(":")
         return int(number) if kind == "delta" else None
+
+    @cached_property
+    def n_rows(self) -> int:
+        """Count its rows, once."""
+        return self.rows.count()
 
     def identity(self) -> str | None:
         """Give what tells a Delta table from one that later stands in its place."""

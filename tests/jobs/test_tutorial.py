@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.spark, pytest.mark.torch]
+pytestmark = [pytest.mark.spark, pytest.mark.torch, pytest.mark.submit]
 
 LINKS = ("spark-submit.sh", "jobs", "lib", "conf", "examples", "build", ".venv")
 
