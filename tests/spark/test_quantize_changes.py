@@ -186,6 +186,7 @@ def test_what_only_deletion_vectors_tell_of_the_feed_goes_through_spark(spark, w
     world.check()
 
 
+@pytest.mark.every_fault
 def test_a_feed_enabled_late_is_made_up_for_by_the_files(spark, world):
     world.write(some_rows(np.random.default_rng(0), 0, 40), n_files=8)
     world.run()

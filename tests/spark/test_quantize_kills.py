@@ -104,6 +104,7 @@ def test_rejects_left_ahead_are_put_back_where_the_source_went_back(spark, monke
     world.check()
 
 
+@pytest.mark.every_fault
 def test_of_two_runs_at_once_one_stops_and_no_row_is_doubled(spark, monkeypatch, world):
     change(world, 1)
     together = threading.Barrier(2, timeout=300)
