@@ -1,7 +1,7 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make ne           what SIDs are worth to a model of the example shop: a reduced evaluate_ne
 # make test         all tests but those of the commands below; make check: style, types, and the tests that need no JVM (pages in chromium too)
-# make submit-test  the tutorial, and jobs through spark-submit, as users run them: a JVM each
+# make test-slow    the tutorial, jobs through spark-submit, and whole stories of tables: CI runs them too
 # make coverage     both, and which lines of the library no test runs
 # make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       what make test has no time for: kills at each write, full disks, concurrent runs
@@ -16,7 +16,7 @@ BIN := .venv/bin
 EXTRAS := spark,torch,sklearn,report,dev
 JAVA = export JAVA_HOME=$$(conf/spark/java_home.sh --install)
 
-.PHONY: help setup quickstart ne test submit-test coverage faults package cluster-test airflow-test lock check lint clean
+.PHONY: help setup quickstart ne test test-slow coverage faults package cluster-test airflow-test lock check lint clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -55,11 +55,11 @@ SIDE_BY_SIDE = -n 2 --dist loadfile --no-loadscope-reorder#  a Spark each; what 
 test: setup
 	@$(JAVA); $(BIN)/python -m pytest $(SIDE_BY_SIDE)
 
-submit-test: setup
-	@$(JAVA); $(BIN)/python -m pytest --submit -m submit $(SIDE_BY_SIDE)
+test-slow: setup
+	@$(JAVA); $(BIN)/python -m pytest --slow -m slow $(SIDE_BY_SIDE)
 
 coverage: setup
-	@$(JAVA); $(BIN)/coverage run -m pytest --submit $(SIDE_BY_SIDE)
+	@$(JAVA); $(BIN)/coverage run -m pytest --slow $(SIDE_BY_SIDE)
 	@$(BIN)/coverage combine --quiet; $(BIN)/coverage report --fail-under 90
 
 .venv-airflow/.installed: requirements/airflow.txt
@@ -72,7 +72,7 @@ airflow-test: setup .venv-airflow/.installed
 
 faults: setup
 	@$(JAVA); $(BIN)/python -m pytest --every-fault -m every_fault -n 2 tests/spark
-	@$(JAVA); $(BIN)/python -m pytest --every-fault --submit -m every_fault tests/faults tests/jobs
+	@$(JAVA); $(BIN)/python -m pytest --every-fault --slow -m every_fault tests/faults tests/jobs
 
 # WORKER_PREFIX=/usr: where Python is on the workers, if it is elsewhere there
 package: setup

@@ -31,14 +31,14 @@ os.environ["SPARK_SUBMIT_OPTS"] = (
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Let other commands run what `make test` has no time for."""
     parser.addoption("--every-fault", action="store_true", help="also those of `make faults`")
-    parser.addoption("--submit", action="store_true", help="also those of `make submit-test`")
+    parser.addoption("--slow", action="store_true", help="also those of `make test-slow`")
     parser.addoption("--cluster", action="store_true", help="also those of `make cluster-test`")
     parser.addoption("--airflow", metavar="PROGRAM", help="run the DAGs' tests with this airflow")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the slow faults, jobs in JVMs of their own, and clusters to their own commands."""
-    marks = ("every_fault", "submit", "cluster")
+    """Leave what is slow, slow faults and clusters to commands of their own."""
+    marks = ("slow", "every_fault", "cluster")
     left_out = [mark for mark in marks if not config.getoption(mark)]
     slow = [item for item in items if any(map(item.get_closest_marker, left_out))]
     config.hook.pytest_deselected(items=slow)

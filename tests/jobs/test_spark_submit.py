@@ -17,7 +17,7 @@ from submit import Submit, living, until
 
 from semantic_ids.codebook import encode, load
 
-pytestmark = [pytest.mark.spark, pytest.mark.submit]
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 DEADLINE_S = 240
 

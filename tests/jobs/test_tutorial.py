@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = [pytest.mark.spark, pytest.mark.torch, pytest.mark.submit]
+pytestmark = [pytest.mark.spark, pytest.mark.torch, pytest.mark.slow]
 
 LINKS = ("spark-submit.sh", "jobs", "lib", "conf", "examples", "build", ".venv")
 

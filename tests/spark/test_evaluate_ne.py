@@ -144,6 +144,7 @@ def test_from_tables_to_page_and_predictions(run):
     assert "Fused codebooks" in found.page["not_measured"][0]
 
 
+@pytest.mark.slow
 def test_a_label_column_is_taken_as_it_is_for_the_users_that_are_drawn(run, shop):
     arms = "[item_ids, fused_linear_similarity, vectors_linear]"
     given = {"positives": 2000, "per_moment": 100, "sample_users": 60, "copurchase": 16}

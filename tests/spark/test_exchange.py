@@ -59,6 +59,7 @@ def held(spark, output, where=MINE):
     return found
 
 
+@pytest.mark.slow
 def test_what_goes_and_comes_is_as_in_a_dict_and_nothing_else_is_touched(spark, table):
     rng = np.random.default_rng(0)
     expected = held(spark, table)

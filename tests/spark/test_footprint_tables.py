@@ -105,6 +105,7 @@ def test_growth_is_that_of_the_versions(spark, tmp_path):
     assert history_of(source, F.lit(1), codebook_id="other", days=()).moments == ()
 
 
+@pytest.mark.slow
 def test_many_versions_are_thinned_and_lost_ones_are_passed_over(spark, tmp_path):
     path = f"{tmp_path}/items"
     grown(spark, path, [1] * 10)

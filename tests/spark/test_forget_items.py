@@ -67,6 +67,7 @@ def _files_that_name(world, ids):
     return [file for file, text in found if any(str(i) in text for i in ids)]
 
 
+@pytest.mark.slow
 def test_nothing_of_an_item_is_on_disk_and_the_next_run_reads_only_what_changed(world, root):
     ids = [*GONE, REJECT]
     _delete_from_source(world, ids)

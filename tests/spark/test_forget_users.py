@@ -55,6 +55,7 @@ def _files_that_name(table, ids):
     return [file for file, text in texts_on_disk(table) if any(str(i) in text for i in ids)]
 
 
+@pytest.mark.slow
 def test_nothing_of_a_user_is_on_disk_and_builds_of_what_is_new_go_on(shop):
     before = shop.events()
     assert _files_that_name(shop.table, GONE)

@@ -116,6 +116,7 @@ def trained(spark, delta, place, tmp_path):
     return config, summary
 
 
+@pytest.mark.slow
 def test_items_of_a_table_become_fused_sids_and_stay_so(spark, delta, trained, place, tmp_path):
     config, summary = trained
     assert (summary.rows_in, summary.rows_out, summary.rows_rejected) == (300, 295, 5)

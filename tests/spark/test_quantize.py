@@ -233,6 +233,7 @@ def test_a_second_run_with_nothing_new_makes_no_commit(shop, source, items, code
     assert [getattr(again, c) for c in counts] == [getattr(first, c) for c in counts]
 
 
+@pytest.mark.slow
 def test_a_changed_source_replaces_what_stood_and_one_that_goes_back_too(
     shop, source, items, codebook, expected_sids
 ):
@@ -258,6 +259,7 @@ def test_two_codebooks_live_side_by_side(shop, source, items, codebook, other_co
     assert shop.versions() == before
 
 
+@pytest.mark.slow
 def test_rows_that_somebody_deleted_come_back(spark, shop, source, items, codebook):
     opened = source(spoil(items, 5))
     shop.run(opened, codebook)

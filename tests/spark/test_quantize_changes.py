@@ -122,7 +122,7 @@ def run_history(spark, place, codebook, *, kind, deletions, seed, n_steps):
 
 @pytest.mark.parametrize(
     ("kind", "deletions", "seed"),
-    [("feed", "keep", 1), ("files", "remove", 3)],
+    [("feed", "keep", 1), pytest.param("files", "remove", 3, marks=pytest.mark.slow)],
 )
 def test_runs_on_what_changed_leave_what_one_run_on_all_leaves(
     spark, place, codebook, kind, deletions, seed
@@ -143,6 +143,7 @@ def test_long_histories_leave_what_one_run_on_all_leaves(spark, place, codebook,
 # Which way is taken, and that it is said
 
 
+@pytest.mark.slow
 def test_an_update_that_leaves_the_sid_moves_no_row(world):
     rng = np.random.default_rng(0)
     world.write(some_rows(rng, 0, 20), properties=FEED)
@@ -156,6 +157,7 @@ def test_an_update_that_leaves_the_sid_moves_no_row(world):
     world.check()
 
 
+@pytest.mark.slow
 def test_workers_read_the_files_of_the_feed_themselves(world):
     rng = np.random.default_rng(0)
     world.write(some_rows(rng, 0, 40), n_files=3, properties=FEED)

@@ -71,6 +71,7 @@ def kill_and_run_again(monkeypatch, world, number):
     return said
 
 
+@pytest.mark.slow
 def test_a_run_killed_between_its_commits_is_made_good_by_the_next(monkeypatch, world):
     assert "only changes since" in kill_and_run_again(monkeypatch, world, 1)
 

@@ -96,6 +96,7 @@ def test_a_name_means_its_release_and_an_id_itself(spark, shop, codebook, other_
     )
 
 
+@pytest.mark.slow
 def test_previous_undoes_the_last_switch(spark, shop, codebook, other_codebook):
     shop.switch(codebook.codebook_id)
     summary = shop.switch(other_codebook.codebook_id)

@@ -241,6 +241,7 @@ def three_days():
     return events_table(rows)
 
 
+@pytest.mark.slow
 def test_days_together_hold_the_events_of_the_whole(build, spark, save, place):
     events, sids = save(three_days()), save(sids_table([0]))
     for day in reversed(DAYS):

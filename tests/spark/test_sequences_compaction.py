@@ -98,6 +98,7 @@ def test_codebooks_are_not_mixed(build, spark):
     assert len(found) == len(build.rows()) == 8
 
 
+@pytest.mark.slow
 def test_events_appended_before_and_during_the_write_stay(build, standing, monkeypatch, tmp_path):
     events, sids, _ = standing
     waiting, go_on = tmp_path / "waiting", tmp_path / "go on"

@@ -164,6 +164,7 @@ def test_builds_of_two_days_at_once_both_commit(shop):
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_a_day_that_was_merged_away_meanwhile_is_refused(shop):
     shop.add((1, 1, 0))
     shop.day(0)

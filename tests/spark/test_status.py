@@ -79,6 +79,7 @@ def test_a_table_of_finished_runs_only_takes_started_ones(spark, place):
     assert output.read(spark).count() == 2
 
 
+@pytest.mark.slow
 def test_tables_are_counted_and_their_lag_is_said(spark, place, save):
     runs, codebooks, codebook = place(), codebooks_output(place()), small_codebook()
     _file(spark, runs, ("quantize_items", "succeeded", 0))
