@@ -380,6 +380,7 @@ def test_a_version_against_itself_has_moved_nothing(spark, shop, tmp_path):
     assert "farthest" not in sections
 
 
+@pytest.mark.slow
 def test_counts_and_sample_do_not_depend_on_the_partitioning(spark, shop, tmp_path, both):
     inputs = open_churn(spark, configured(shop, tmp_path, **with_all(shop)))
     again = replace(
@@ -412,6 +413,7 @@ def catalogue(spark, shop, tmp_path):
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "after", "headline"),
     [

@@ -117,6 +117,7 @@ def run(spark, root, shop, tmp_path):
     return execute
 
 
+@pytest.mark.slow
 def test_from_tables_to_page_and_predictions(run):
     found = run(
         predictions="true",

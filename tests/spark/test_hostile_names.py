@@ -83,6 +83,7 @@ def test_an_event_column_is_kept_under_its_name_or_refused(spark, save, place, n
         assert build.rows()[name].to_pylist() == [(7).to_bytes(8, "little")]
 
 
+@pytest.mark.slow
 def test_a_codebook_of_any_name_is_found_by_it_alone(spark, place, codebook, other_codebook):
     output = codebooks_output(place())
     for name in HOSTILE[:4]:
@@ -96,6 +97,7 @@ def test_a_codebook_of_any_name_is_found_by_it_alone(spark, place, codebook, oth
             read_codebook(source, name)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["x' or '1'='1", "a; drop table b; --", 'quo"ted [1-2] *', "é %20"]
 )

@@ -245,6 +245,7 @@ def test_a_changed_source_replaces_what_stood_and_one_that_goes_back_too(
         assert len(read_delta(shop.rejects)) == rejects
 
 
+@pytest.mark.slow
 def test_two_codebooks_live_side_by_side(shop, source, items, codebook, other_codebook):
     opened = source(embeddings(items.ids[:20], items.vectors[:20]))
     fewer = source(embeddings(items.ids[:5], items.vectors[:5]))

@@ -127,6 +127,7 @@ def test_names_do_not_mix(spark, shop, codebook, other_codebook):
         shop.plan("previous")
 
 
+@pytest.mark.slow
 def test_a_clock_that_goes_backwards_hides_no_switch(spark, shop, codebook, other_codebook, clock):
     for each in (codebook, other_codebook, codebook):
         shop.switch(each.codebook_id)

@@ -273,6 +273,7 @@ def test_a_day_whose_events_stand_in_longer_segments_is_refused(build):
     assert len(build.events()) == 18
 
 
+@pytest.mark.slow
 def test_a_day_that_a_build_of_all_wrote_over_is_built_again(build):
     sids, day = build.save(sids_table([0])), datetime.date(1970, 1, 3)
     of_day = build.save(events_table([(1, 0, 2 * DAY)]))

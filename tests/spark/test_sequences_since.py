@@ -128,6 +128,7 @@ def test_new_files_of_a_folder_are_packed_once_and_a_lost_one_sends_back_to_all(
     assert len(build.events()) == 4
 
 
+@pytest.mark.slow
 def test_what_is_no_append_sends_back_to_all(shop, save):
     shop.add((1, 1, 0), (2, 2, 1))
     shop.since()
@@ -141,6 +142,7 @@ def test_what_is_no_append_sends_back_to_all(shop, save):
     shop.assert_whole()
 
 
+@pytest.mark.slow
 def test_of_two_runs_at_once_one_commits(shop):
     shop.add((1, 1, 0))
     shop.since()
