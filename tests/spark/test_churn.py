@@ -490,6 +490,7 @@ def test_sids_that_the_codebook_never_assigns_are_refused(spark, catalogue, tmp_
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.slow
 def test_a_version_whose_files_are_gone_is_refused(spark, catalogue, tmp_path):
     few = catalogue({"a": 5}, {"a": 6})
     config = configured(few, tmp_path / "report")
@@ -501,6 +502,7 @@ def test_a_version_whose_files_are_gone_is_refused(spark, catalogue, tmp_path):
     assert not (tmp_path / "report").exists()
 
 
+@pytest.mark.slow
 def test_damaged_segments_and_none_of_the_codebook_are_refused(spark, shop, tmp_path):
     inputs = open_churn(spark, configured(shop, tmp_path, **with_all(shop)))
     for change, error, sentence in (

@@ -184,6 +184,7 @@ def test_users_of_the_sample_are_whole_and_in_order_of_time_and_item(shop, whole
     assert all(history in histories.values() for history in sampled.to_pylist())
 
 
+@pytest.mark.slow
 def test_the_sample_does_not_depend_on_the_partitioning(spark, shop, root, whole, tmp_path):
     given = all_tables(shop, root)
     events = spark.read.format("delta").load(str(given["events"]))

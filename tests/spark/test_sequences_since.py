@@ -78,7 +78,10 @@ def test_the_first_run_builds_all_and_the_next_ones_add_what_is_new(shop):
     assert shop.version == before
 
 
-@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.every_fault)])
+@pytest.mark.parametrize(
+    "seed",
+    [pytest.param(0, marks=pytest.mark.slow), pytest.param(1, marks=pytest.mark.every_fault)],
+)
 def test_any_order_of_runs_holds_each_event_once(shop, seed):
     rng = random.Random(seed)
 
