@@ -26,6 +26,7 @@ setup: .venv/.installed build/jars
 .venv/.installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Python: 3.11 or later is required, got $$($(PYTHON) --version); set PYTHON=" >&2; exit 2; }
+	@echo "installing packages into .venv: some minutes and 7 GB of disk, most of it torch with CUDA" >&2
 	@if command -v uv >/dev/null; then \
 	  test -x $(BIN)/python || uv venv --quiet --python "$$(command -v $(PYTHON))" .venv; \
 	  uv pip install --quiet --python $(BIN)/python -e '.[$(EXTRAS)]'; \

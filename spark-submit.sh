@@ -3,7 +3,7 @@
 #
 #     ./spark-submit.sh [OPTION ...] JOB --config conf/JOB.yaml [key=value ...]
 #     ./spark-submit.sh JOB --help          its configuration keys
-#     ./spark-submit.sh --list              the jobs
+#     ./spark-submit.sh --list              the jobs; these options go before or after one
 #
 # --profile NAME    a name in conf/spark, or a file; default: SPARK_PROFILE, else local
 # --conf KEY=VALUE  a setting of Spark over the profile's
@@ -25,6 +25,10 @@ jobs() { find "$root/jobs" -name '[a-z]*.py' -exec basename {} .py \; | sort; }
 profile=${SPARK_PROFILE:-local} job="" offline="" print="" settings=() arguments=()
 while [ $# -gt 0 ]; do
     case "$1" in
+    --profile=* | --conf=*)
+        set -- "${1%%=*}" "${1#*=}" "${@:2}"
+        continue
+        ;;
     --profile | --conf)
         [ $# -gt 1 ] || fail "$1: a value is required, got none"
         case "$1 $2" in
@@ -67,7 +71,7 @@ if [ -n "${SPARK_HOME:-}" ]; then
 else
     submit=$(dirname "$python")/spark-submit
 fi
-[ -x "$submit" ] || fail "SPARK_HOME: there is no '$submit'; set it to a Spark 4.2"
+[ -x "$submit" ] || fail "SPARK_HOME: there is no '$submit'; run \`make setup\` first, or set it to a Spark 4.2"
 
 # What needs no Spark is answered, and a bad configuration refused, before a JVM starts.
 for argument in "$@"; do

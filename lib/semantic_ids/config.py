@@ -89,6 +89,16 @@ class _Loader(yaml.SafeLoader):
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
+        """Leave what is no date, such as 2011-13-45, to the field's own rule."""
+        try:
+            return super().construct_yaml_timestamp(node)
+        except ValueError:
+            return self.construct_scalar(node)
+
+
+_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
+
 
 def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str] = ()) -> C:
     """Read a job's YAML, apply overrides such as `spec.sweeps=3`, and validate.
@@ -114,10 +124,12 @@ def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str
         return config_type.model_validate(values)
     except ValidationError as error:
         found = error.errors()
-        unknown = [
-            each for each in found if each["type"] == "extra_forbidden"
-        ]  # often a misspelling
-        raise ConfigError(_sentence(config_type, (unknown or found)[0])) from None
+        unknown = [each for each in found if each["type"] == "extra_forbidden"]
+        first = (unknown or found)[0]  # an unknown key is often a misspelling
+        if first["type"] == "missing":
+            missing = [_key(each) for each in found if each["type"] == "missing"]
+            raise ConfigError(f"{', '.join(missing)}: a value is required, got none") from None
+        raise ConfigError(_sentence(config_type, first)) from None
 
 
 def to_yaml(config: JobConfig) -> str:
@@ -150,7 +162,7 @@ def _parse(text: str) -> Any:
     except yaml.MarkedYAMLError as error:
         where = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ConfigError(f"is not valid YAML{where}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:  # YAML reads 2011-13-45 as a date
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number of 5,000 digits
         raise ConfigError(f"is not valid YAML: {str(error).splitlines()[0]}") from None
 
 
@@ -175,17 +187,21 @@ def _apply(values: dict[str, Any], override: str) -> None:
 
 
 def _sentence(config_type: type[BaseModel], error: ErrorDetails) -> str:
-    where = ".".join(str(part) for part in error["loc"]) or config_type.__name__
+    where = _key(error) or config_type.__name__
     if error["type"] == "extra_forbidden":
         names = _names_beside(config_type, error["loc"])
         return f"{where}: unknown key, {nearest(str(error['loc'][-1]), names)}"
-    if error["type"] == "missing":
-        return f"{where}: a value is required, got none"
     rule = error["msg"].removeprefix("Value error, ")
+    if error["type"] in ("dict_type", "model_type"):
+        rule = "must be a block of keys"
     if error["type"] == "value_error":
         return f"{where}: {rule}" if error["loc"] else rule
     got = "a secret" if _is_secret(config_type, error["loc"]) else repr(error["input"])
     return f"{where}: {rule[0].lower()}{rule[1:]}, got {got}"
+
+
+def _key(error: ErrorDetails) -> str:
+    return ".".join(str(part) for part in error["loc"])
 
 
 def _is_secret(config_type: type[BaseModel], location: Sequence[int | str]) -> bool:

@@ -55,7 +55,9 @@ class FitCodebook(JobConfig):
     codebooks: Table = Field(description="the table the codebook is appended to")
     collection: str = Field(description="the embedding column to fit", min_length=1)
     name: Name = Field(description="what people call this codebook")
-    spec: dict[str, Any] = Field(description="stages and encode options of the codebook")
+    spec: dict[str, Any] = Field(
+        description="preset and bits, or stages; rounds, beam, sweeps: docs/codebook.md"
+    )
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
     dim: int | None = Field(None, gt=0, description="length of a vector; default: the commonest")
     sample_size: int = Field(100_000, gt=0, description="rows to draw, held-out rows included")

@@ -103,6 +103,8 @@ def test_a_printed_command_shows_no_secret(submit, root, setting):
     ("words", "sentence"),
     [
         (("--conf",), "--conf: a value is required, got none"),
+        (("--conf=spark.master",), "--conf: must be KEY=VALUE, got 'spark.master'"),
+        (("--profile=no_such",), "--profile: there is no file 'no_such'"),
         (("--conf", "spark.master"), "--conf: must be KEY=VALUE, got 'spark.master'"),
         (("--profile", "no_such"), "--profile: there is no file 'no_such'"),
         (("--offline",), "--offline: DELTA_JARS must be a folder with Delta's jars, there is no"),
@@ -113,6 +115,22 @@ def test_a_wrong_option_is_one_sentence(submit, root, words, sentence):
     assert finished.returncode == 2
     assert sentence in finished.stderr
     assert finished.stderr.count("\n") == 1
+
+
+def test_a_checkout_without_its_environment_says_how_to_get_one(submit, root, tmp_path):
+    copy = tmp_path / "checkout"
+    shutil.copytree(root / "jobs", copy / "jobs", ignore=shutil.ignore_patterns("__pycache__"))
+    script = Path(shutil.copy(root / "spark-submit.sh", copy))
+    (tmp_path / "python3").symlink_to("/bin/true")
+    finished = subprocess.run(
+        [script, "status", "--help"],
+        env={"PATH": f"{tmp_path}:/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert finished.returncode == 2
+    assert "run `make setup` first" in finished.stderr
 
 
 def test_offline_never_asks_for_jars(submit, root):

@@ -50,7 +50,12 @@ class ItemTables:
         outputs, spark = self._outputs, self._spark
         commit = self._newest(outputs.item_sids)
         if commit is None:
-            raise FullRunError("item_sids has no run of this codebook that still stands")
+            sids = self.all_sids()
+            if sids is None or sids.isEmpty():
+                raise FullRunError("item_sids has no SIDs of this codebook yet")
+            raise FullRunError(
+                "somebody else changed item_sids, or its log has forgotten this codebook's last run"
+            )
         beside = self._find(outputs.rejected_items, commit.beside.get("rejects"))
         if beside is None:
             raise FullRunError("somebody else changed rejected_items")
