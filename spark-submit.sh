@@ -125,7 +125,7 @@ for setting in ${settings[@]+"${settings[@]}"}; do command+=(--conf "$setting");
 command+=("$root/jobs/$job.py" "$@")
 
 if [ -n "$print" ]; then
-    secret='(secret|password|passwd|token|credential|(access|account|private)[._]?key)'
+    secret='(secret|password|passwd|token|credential|(access|account|private|encryption)[._-]?key|[._-]sas[._-])'
     for word in "${command[@]}"; do printf '%q\n' "$word"; done |
         sed -E "s/^([^ =]*${secret}[^ =]*)=.*/\1=*****/I; s/([^ =]*${secret}[^ =]*)=(\\\\.|[^ \\\\])*/\1=*****/Ig" | paste -sd ' '
     exit

@@ -1,5 +1,6 @@
 """Job configuration: one YAML, `key=value` overrides with dots, validated before Spark starts."""
 
+import posixpath
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +20,18 @@ from pydantic import (
 from pydantic_core import ErrorDetails
 
 from semantic_ids.errors import ConfigError, nearest
+from semantic_ids.yaml_text import parse_yaml, read_yaml
 
 __all__ = ["JobConfig", "Section", "Table", "load_config", "to_yaml"]
 
 
+# a password may hold slashes; what is all digits up to one is a port
+_CREDENTIALS = re.compile(r"[\w+.-]+://[^/@:]*:(?!\d+/)[^@]*@")
+_SHOWN = 200
+
+
 def _no_credentials(table: str) -> str:
-    if re.match(r"[\w+.-]+://[^/@]*:[^/]*@", table):
+    if _CREDENTIALS.match(table):
         raise ValueError("must hold no user and password; give them to Spark (docs/security.md)")
     return table
 
@@ -52,10 +59,29 @@ _TABLES = (
 C = TypeVar("C", bound="JobConfig")
 
 
+def _one_spelling(table: str) -> str:
+    """Write a path as the same path is always written; a name in the catalogue stays."""
+    if "/" not in table:
+        return table
+    local = re.sub(r"^(file:)?/+", "/", table)
+    scheme, colon, path = local.partition(":/")
+    return (
+        f"{scheme}:{posixpath.normpath(path)}" if colon else posixpath.normpath(Path.cwd() / local)
+    )
+
+
 class Section(BaseModel):
     """A block of a configuration, as it was given: unknown keys and other types are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    @model_validator(mode="after")
+    def _numbers_fit(self) -> Self:
+        for name in type(self).model_fields:
+            value = getattr(self, name)
+            if isinstance(value, int) and value.bit_length() > 63:  # in Spark they fail late
+                raise ValueError(f"{name}: must fit in 64 bits, got {value.bit_length()} bits")
+        return self
 
 
 class JobConfig(Section):
@@ -71,33 +97,10 @@ class JobConfig(Section):
         names: dict[str, str] = {}
         for name in _TABLES:
             place = getattr(self, name, None)
-            if place and names.setdefault(place.rstrip("/"), name) != name:
-                other = names[place.rstrip("/")]
+            other = names.setdefault(_one_spelling(place), name) if place else name
+            if other != name:
                 raise ValueError(f"{name}: must be another table than {other}, got {place!r}")
         return self
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without its trap: a key given twice is an error, not the last one's value."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
-            if key.value in seen:
-                problem = f"the key {key.value!r} stands twice"
-                raise yaml.MarkedYAMLError(problem=problem, problem_mark=key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-    def construct_yaml_timestamp(self, node: yaml.ScalarNode) -> Any:
-        """Leave what is no date, such as 2011-13-45, to the field's own rule."""
-        try:
-            return super().construct_yaml_timestamp(node)
-        except ValueError:
-            return self.construct_scalar(node)
-
-
-_Loader.add_constructor("tag:yaml.org,2002:timestamp", _Loader.construct_yaml_timestamp)
 
 
 def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str] = ()) -> C:
@@ -117,7 +120,7 @@ def load_config(config_type: type[C], path: Path | None, overrides: Sequence[str
     ConfigError
         One sentence that names the key, the rule and the value.
     """
-    values = _read_yaml(path) if path else {}
+    values = read_yaml(path) if path else {}
     for override in overrides:
         _apply(values, override)
     try:
@@ -137,42 +140,13 @@ def to_yaml(config: JobConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        values = _parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ConfigError(f"config: there is no file {str(path)!r}") from None
-    except UnicodeDecodeError:
-        raise ConfigError(f"config: {str(path)!r} must be text in UTF-8") from None
-    except OSError as error:
-        raise ConfigError(f"config: {str(path)!r} cannot be read: {error.strerror}") from None
-    except ConfigError as error:
-        raise ConfigError(f"config: {str(path)!r} {error}") from None
-    if values is None:
-        return {}
-    if not isinstance(values, dict):
-        kind = type(values).__name__
-        raise ConfigError(f"config: {str(path)!r} must hold key: value lines, got a {kind}")
-    return values
-
-
-def _parse(text: str) -> Any:
-    try:
-        return yaml.load(text, _Loader)  # a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        where = f" at line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(f"is not valid YAML{where}: {error.problem}") from None
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: a number of 5,000 digits
-        raise ConfigError(f"is not valid YAML: {str(error).splitlines()[0]}") from None
-
-
 def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
         raise ConfigError(f"override {override!r} must have the form key=value")
     try:
-        value = _parse(text)
+        value = parse_yaml(text)
     except ConfigError as error:
         raise ConfigError(f"override {key}: {text!r} {error}") from None
     block = values
@@ -196,8 +170,13 @@ def _sentence(config_type: type[BaseModel], error: ErrorDetails) -> str:
         rule = "must be a block of keys"
     if error["type"] == "value_error":
         return f"{where}: {rule}" if error["loc"] else rule
-    got = "a secret" if _is_secret(config_type, error["loc"]) else repr(error["input"])
+    got = "a secret" if _is_secret(config_type, error["loc"]) else _shown(error["input"])
     return f"{where}: {rule[0].lower()}{rule[1:]}, got {got}"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 
 def _key(error: ErrorDetails) -> str:

@@ -181,6 +181,16 @@ def test_what_cannot_be_packed_is_counted_by_reason(build, missing, packed):
     assert null_sid(3) == int.from_bytes(b"\xff" * 3)
 
 
+@pytest.mark.parametrize("since", [{}, {"since": "last"}])
+def test_events_outside_the_calendar_are_counted(build, since):
+    first, last = -62_135_596_800_000_000, 253_402_300_799_999_999
+    late = [1_700_000_000_000_000_000, last + 1, first - 1]  # one in ns, where us are meant
+    rows = [(1, 0, time) for time in (first, 0, last, *late)]
+    summary = build.run(events_table(rows), sids_table([0]), **since)
+    assert [time for _, time, _ in build.events()] == [first, 0, last]
+    assert summary.metrics["by_reason"] == {"timestamp is not in the years 1 to 9999": 3}
+
+
 def test_sids_of_other_codebooks_do_not_count(build):
     both = pa.concat_tables([sids_table([0], [5]), sids_table([0, 1], [6, 7], codebook_id="d")])
     build.run(events_table([(1, 0, 0), (1, 1, 1)]), both)

@@ -179,15 +179,23 @@ def test_an_override_into_a_value_is_refused(file):
     assert said == "override spec.stages.ternary: stages holds a value, not a block of keys"
 
 
-@pytest.mark.parametrize("text", ["[1, 2", "'a", "*x", "!!python/object:os.system x"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[1, 2", "'a", "*x", "!!python/object:os.system x", "9" * 5_000),
+        *("!!bool x", "!!int ''", "!!float ''", "[" * 500 + "]" * 500),
+    ],
+    ids=lambda text: text[:12],
+)
 def test_an_override_that_is_not_yaml_is_refused(file, text):
     said = refused(FitCodebook, file(FIT), f"name={text}")
     assert said.startswith(f"override name: {text!r} is not valid YAML")
 
 
-@pytest.mark.parametrize("text", ["2011-13-45", "2011-02-30"])
+@pytest.mark.parametrize("text", ["2011-13-45", "2011-02-30", "!!timestamp x"])
 def test_what_only_looks_like_a_date_is_text(file, text):
-    assert load_config(FitCodebook, file(FIT), [f"name={text}"]).name == text
+    name = load_config(FitCodebook, file(FIT), [f"name={text}"]).name
+    assert name == text.removeprefix("!!timestamp ")
 
 
 # Files
@@ -383,10 +391,33 @@ def test_a_codebook_is_not_named_like_an_id(file):
     assert said.startswith("name: must not look like a codebook_id, got ")
 
 
-@pytest.mark.parametrize("other", ["tables/item_sids", "tables/item_sids/"])
+@pytest.mark.parametrize(
+    "other",
+    ["tables/item_sids", "tables/item_sids/", "tables//./item_sids", "tables/x/../item_sids"],
+)
 def test_two_keys_never_name_one_table(file, other):
     said = refused(BuildSequences, file(BUILD), f"sequences={other}")
     assert said == f"sequences: must be another table than item_sids, got {other!r}"
+
+
+def test_a_local_path_is_one_place_with_its_scheme_or_without(file, tmp_path):
+    both = [f"item_sids={tmp_path}/a", f"sequences=file://{tmp_path}/b/../a"]
+    assert "must be another table than item_sids" in refused(BuildSequences, file(BUILD), *both)
+    stores = ["item_sids=s3a://shop/a", "sequences=s3a://shop//a/"]
+    assert "must be another table than item_sids" in refused(BuildSequences, file(BUILD), *stores)
+
+
+def test_a_number_beyond_64_bits_is_refused(file):
+    said = refused(FitCodebook, file(FIT), f"sample_size={2**63}")
+    assert said == "sample_size: must fit in 64 bits, got 64 bits"
+    said = refused(FitCodebook, file(FIT), f"sample_size=0x{'f' * 20_000}")
+    assert said == "sample_size: must fit in 64 bits, got 80000 bits"
+
+
+def test_a_long_value_is_not_shown_whole(file):
+    said = refused(FitCodebook, file(FIT), f"dim={'x' * 6_000}")
+    assert said.startswith("dim: input should be a valid integer, got 'xxx")
+    assert said.endswith("... (6,002 characters)")
 
 
 def test_an_audit_needs_something_to_measure():

@@ -59,16 +59,20 @@ def test_a_secret_is_shown_nowhere():
     assert "s3cr3t" not in str(caught.value)
 
 
+@pytest.mark.parametrize("password", ["s3cr3t", "a/s3cr3t", "a/b:s3cr3t/", "8020s3cr3t"])
 @pytest.mark.parametrize("key", ["embeddings", "runs"])
-def test_a_place_with_credentials_is_refused_without_showing_them(key):
+def test_a_place_with_credentials_is_refused_without_showing_them(key, password):
     with pytest.raises(ConfigError, match=f"{key}: must hold no user and password") as caught:
-        load_config(QuantizeItems, None, [f"{key}=s3a://me:s3cr3t@shop/items"])
+        load_config(QuantizeItems, None, [f"{key}=s3a://me:{password}@shop/items"])
     assert "s3cr3t" not in str(caught.value)
 
 
-def test_a_container_before_an_account_is_no_password():
+@pytest.mark.parametrize(
+    "place", ["abfss://{}@shop.dfs.core.windows.net/tables", "hdfs://node:8020/{}/a@b"]
+)
+def test_a_container_before_an_account_and_a_port_are_no_password(place):
     places = {
-        name: f"abfss://{name}@shop.dfs.core.windows.net/tables"
+        name: place.format(name)
         for name in ("embeddings", "codebooks", "item_sids", "rejected_items")
     }
     config = QuantizeItems(codebook="text", **places)

@@ -57,11 +57,12 @@ def inputs_of(
     config: BuildSequences, events: Source, item_sids: Source, *, codebook_id: str, scope: str
 ) -> dict[str, Any]:
     """Name all that decides what a build writes."""
+    columns = ["user_id", "item_id", "timestamp", *config.event_columns, *config.tie_break]
     chosen = {"event_columns", "tie_break", "missing_items", "buckets", "max_segment_events"}
     return config.model_dump(mode="json", include=chosen) | {
         "scope": scope,
         "events": events.label,
-        "events_id": events.identity(),
+        "events_id": events.identity(columns),
         "item_sids": item_sids.label,
         "codebook_id": codebook_id,
     }

@@ -37,6 +37,7 @@ __all__ = [
 ]
 
 NO_SID = "the item has no SID"
+_YEARS = (-62_135_596_800_000_000, 253_402_300_799_999_999)  # 1 to 9999, in microseconds
 MICROSECOND = datetime.timedelta(microseconds=1)
 
 _DTYPES: dict[type[DataType], str] = {
@@ -132,7 +133,8 @@ def select_events(
         start = F.unix_micros(F.lit(day).cast(TimestampType()))
         rows = rows.where((micros >= start) & (micros < start + 86_400_000_000))
     reason = F.coalesce(
-        *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types))
+        *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types)),
+        F.when(~micros.between(*_YEARS), "timestamp is not in the years 1 to 9999"),
     )
     user_id = F.col("user_id").cast(id_type(events, "user_id"))
     return rows.select(

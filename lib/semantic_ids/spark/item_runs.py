@@ -62,7 +62,7 @@ class ItemRun:
         """Say what the rows depend on, besides the codebook."""
         return {
             "embeddings": self.items.label,
-            "table_id": self.items.identity(),
+            "table_id": self.items.identity(["item_id", *self.codebook.collections]),
             "binary_dtype": self.binary_dtype,
             "deletions": self.deletions,
         }
@@ -176,7 +176,7 @@ def _require_same_work(run: ItemRun, standing: Standing) -> str:
     location, _, since = str(then.pop("embeddings", "")).rpartition("@")
     now.pop("embeddings")
     if location != run.items.location or then.get("table_id") != now["table_id"]:
-        raise FullRunError("the last run read another table")
+        raise FullRunError("the last run read another table, or other columns")
     if then != now:
         raise FullRunError("the options are not those of the last run")
     return since

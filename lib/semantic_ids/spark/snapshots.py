@@ -27,6 +27,7 @@ __all__ = [
     "rows_of_files",
     "snapshot_of",
     "stored_files",
+    "stored_names",
     "table_id",
     "uris_of",
     "whole_files",
@@ -56,6 +57,13 @@ def property_of(snapshot: Any, name: str) -> str | None:
     """Give a property of a table, None where it is not set."""
     kept = snapshot.metadata().configuration().get(name)
     return str(kept.get()) if kept.isDefined() else None
+
+
+def stored_names(snapshot: Any) -> dict[str, str]:
+    """Map the columns that a table's files know by another name, by column mapping, to that."""
+    fields = json.loads(snapshot.metadata().schemaString())["fields"]
+    names = {f["name"]: f["metadata"].get("delta.columnMapping.physicalName") for f in fields}
+    return {name: stored for name, stored in names.items() if stored and stored != name}
 
 
 def stored_files(spark: SparkSession, snapshot: Any) -> dict[tuple[str, str | None], int]:

@@ -1,6 +1,6 @@
 """Tables to read: Delta or Parquet, by path or catalogue name, fixed at one version."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -26,6 +26,7 @@ from semantic_ids.spark.snapshots import (
     latest_version,
     list_files,
     snapshot_of,
+    stored_names,
     table_id,
     whole_files,
 )
@@ -80,9 +81,17 @@ class Source:
         """Count its rows, once."""
         return self.rows.count()
 
-    def identity(self) -> str | None:
-        """Give what tells a Delta table from one that later stands in its place."""
-        return None if self.delta_version is None else table_id(snapshot_of(self.rows))
+    def identity(self, columns: Iterable[str]) -> str | None:
+        """Give what tells a Delta table, and these columns, from others later in their place.
+
+        A column that is renamed leaves its files as they are, and another may take its name.
+        """
+        if self.delta_version is None:
+            return None
+        snapshot = snapshot_of(self.rows)
+        names = stored_names(snapshot)
+        stored = [f"{name}={names[name]}" for name in sorted(set(columns) & names.keys())]
+        return " ".join([table_id(snapshot), *stored])
 
     def files(self) -> list[str] | None:
         """List the URIs of the Parquet files that are exactly its rows, if there are such."""
