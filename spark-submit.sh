@@ -3,7 +3,9 @@
 #
 #     ./spark-submit.sh [OPTION ...] JOB --config conf/JOB.yaml [key=value ...]
 #     ./spark-submit.sh JOB --help          its configuration keys
-#     ./spark-submit.sh --list              the jobs; these options go before or after one
+#     ./spark-submit.sh --list              the jobs
+#
+# Options, before the job's name or after it:
 #
 # --profile NAME    a name in conf/spark, or a file; default: SPARK_PROFILE, else local
 # --conf KEY=VALUE  a setting of Spark over the profile's

@@ -148,7 +148,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     try:
         value = parse_yaml(text)
     except ConfigError as error:
-        raise ConfigError(f"override {key}: {text!r} {error}") from None
+        raise ConfigError(f"override {key}: {_shown(text)} {error}") from None
     block = values
     for part in path[:-1]:
         inner = block.get(part)

@@ -189,7 +189,9 @@ def test_an_override_into_a_value_is_refused(file):
 )
 def test_an_override_that_is_not_yaml_is_refused(file, text):
     said = refused(FitCodebook, file(FIT), f"name={text}")
-    assert said.startswith(f"override name: {text!r} is not valid YAML")
+    assert said.startswith(f"override name: {text[:100]!r}"[:-1])
+    assert " is not valid YAML" in said
+    assert len(said) < 400
 
 
 @pytest.mark.parametrize("text", ["2011-13-45", "2011-02-30", "!!timestamp x"])
