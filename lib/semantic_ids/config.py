@@ -65,9 +65,7 @@ def _one_spelling(table: str) -> str:
         return table
     local = re.sub(r"^(file:)?/+", "/", table)
     scheme, colon, path = local.partition(":/")
-    return (
-        f"{scheme}:{posixpath.normpath(path)}" if colon else posixpath.normpath(Path.cwd() / local)
-    )
+    return f"{scheme}:{posixpath.normpath(path)}" if colon else str(Path(local).resolve())
 
 
 class Section(BaseModel):

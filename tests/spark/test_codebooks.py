@@ -109,6 +109,21 @@ def test_damaged_bytes_are_refused(spark, codebooks, codebook, place, payload):
         Codebooks(spark, path).read(codebook.codebook_id)
 
 
+@pytest.mark.parametrize("column", ["lineage", "metrics"])
+@pytest.mark.parametrize("text", ["{", "[1]"])
+def test_what_is_filed_with_a_codebook_must_be_json(
+    spark, codebooks, codebook, place, column, text
+):
+    from pyspark.sql import functions as F
+
+    path = place()
+    rows = spark.read.format("delta").load(codebooks.path).withColumn(column, F.lit(text))
+    rows.write.format("delta").save(path)
+    said = f"codebooks: {column} of {codebook.codebook_id} must be a JSON object, got '"
+    with pytest.raises(TableError, match=said):
+        Codebooks(spark, path).read(codebook.codebook_id)
+
+
 def test_bytes_of_another_codebook_are_refused(spark, codebooks, codebook, other_codebook, place):
     from pyspark.sql import functions as F
 

@@ -405,6 +405,9 @@ def test_two_keys_never_name_one_table(file, other):
 def test_a_local_path_is_one_place_with_its_scheme_or_without(file, tmp_path):
     both = [f"item_sids={tmp_path}/a", f"sequences=file://{tmp_path}/b/../a"]
     assert "must be another table than item_sids" in refused(BuildSequences, file(BUILD), *both)
+    (tmp_path / "link").symlink_to(tmp_path / "a")
+    both = [f"item_sids={tmp_path}/a", f"sequences={tmp_path}/link"]
+    assert "must be another table than item_sids" in refused(BuildSequences, file(BUILD), *both)
     stores = ["item_sids=s3a://shop/a", "sequences=s3a://shop//a/"]
     assert "must be another table than item_sids" in refused(BuildSequences, file(BUILD), *stores)
 

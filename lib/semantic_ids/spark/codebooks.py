@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
     BinaryType,
@@ -197,5 +197,17 @@ def _read(source: Source, codebook: str) -> FiledCodebook:
         raise TableError(f"codebook: {source.location} has no {kind} {codebook!r}")
     row = found[0]
     loaded = load(bytes(row["payload"] or b""), expected_id=row["codebook_id"])
-    said = (json.loads(row[name] or "{}") for name in ("lineage", "metrics"))
-    return FiledCodebook(loaded, row["name"], *said)
+    return FiledCodebook(loaded, row["name"], _json(row, "lineage"), _json(row, "metrics"))
+
+
+def _json(row: Row, column: str) -> dict[str, Any]:
+    try:
+        said = json.loads(row[column] or "{}")
+    except ValueError:
+        said = None
+    if not isinstance(said, dict):
+        raise TableError(
+            f"codebooks: {column} of {row['codebook_id']} must be a JSON object, "
+            f"got {row[column][:80]!r}"
+        )
+    return said
