@@ -109,8 +109,7 @@ def test_damaged_bytes_are_refused(spark, codebooks, codebook, place, payload):
         Codebooks(spark, path).read(codebook.codebook_id)
 
 
-@pytest.mark.parametrize("column", ["lineage", "metrics"])
-@pytest.mark.parametrize("text", ["{", "[1]"])
+@pytest.mark.parametrize(("column", "text"), [("lineage", "{"), ("metrics", "[1]")])
 def test_what_is_filed_with_a_codebook_must_be_json(
     spark, codebooks, codebook, place, column, text
 ):

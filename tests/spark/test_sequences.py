@@ -181,7 +181,9 @@ def test_what_cannot_be_packed_is_counted_by_reason(build, missing, packed):
     assert null_sid(3) == int.from_bytes(b"\xff" * 3)
 
 
-@pytest.mark.parametrize("since", [{}, {"since": "last"}])
+@pytest.mark.parametrize(
+    "since", [{}, pytest.param({"since": "last"}, marks=pytest.mark.slow)], ids=["all", "since"]
+)
 def test_events_outside_the_calendar_are_counted(build, since):
     first, last = -62_135_596_800_000_000, 253_402_300_799_999_999
     late = [1_700_000_000_000_000_000, last + 1, first - 1]  # one in ns, where us are meant

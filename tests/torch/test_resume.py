@@ -66,7 +66,13 @@ def two_epochs_and_a_state(dataset: SequenceDataset, n_streams: int) -> tuple:
     return first, second, state
 
 
-@pytest.mark.parametrize("workers", WORKERS.values(), ids=WORKERS)
+@pytest.mark.parametrize(
+    "workers",
+    [
+        pytest.param(workers, id=name, marks=[pytest.mark.slow] if name == "spawned" else [])
+        for name, workers in WORKERS.items()
+    ],
+)
 def test_a_loaded_place_counts_for_one_iteration(segments_of, workers):
     n_workers = workers.get("num_workers", 0)
     first, second, state = two_epochs_and_a_state(segments_of(), n_workers)
