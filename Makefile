@@ -91,7 +91,7 @@ lock: .venv/.installed
 	@$(COMPILE) --all-extras --output-file requirements/all.txt
 
 check: lint
-	@$(BIN)/python -m pytest -m "not spark" -q
+	@$(BIN)/python -m pytest -m "not spark" $(SIDE_BY_SIDE)
 
 lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
