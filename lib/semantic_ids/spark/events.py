@@ -37,8 +37,11 @@ __all__ = [
 ]
 
 NO_SID = "the item has no SID"
-_YEARS = (-62_135_596_800_000_000, 253_402_300_799_999_999)  # 1 to 9999, in microseconds
 MICROSECOND = datetime.timedelta(microseconds=1)
+_EPOCH = datetime.datetime(1970, 1, 1)
+_FIRST_US, _LAST_US = (  # of the years 1 to 9999, which dates can say
+    (end - _EPOCH) // MICROSECOND for end in (datetime.datetime.min, datetime.datetime.max)
+)
 
 _DTYPES: dict[type[DataType], str] = {
     BooleanType: "|b1",
@@ -134,7 +137,7 @@ def select_events(
         rows = rows.where((micros >= start) & (micros < start + 86_400_000_000))
     reason = F.coalesce(
         *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types)),
-        F.when(~micros.between(*_YEARS), "timestamp is not in the years 1 to 9999"),
+        F.when(~micros.between(_FIRST_US, _LAST_US), "timestamp is not in the years 1 to 9999"),
     )
     user_id = F.col("user_id").cast(id_type(events, "user_id"))
     return rows.select(
@@ -213,11 +216,10 @@ def count_events(events: DataFrame, buckets: int) -> EventCounts:
     for row in rows:
         if row["reason"] is not None:
             rejected[row["reason"]] = rejected.get(row["reason"], 0) + row["n"]
-    epoch = datetime.datetime(1970, 1, 1)
     newest = max((row["newest"] for row in usable), default=None)
     return EventCounts(
         usable=sum(row["n"] for row in usable),
         rejected=rejected,
         by_bucket={int(row["bucket"]): row["n"] for row in usable},
-        newest_day=None if newest is None else (epoch + newest * MICROSECOND).date(),
+        newest_day=None if newest is None else (_EPOCH + newest * MICROSECOND).date(),
     )
