@@ -165,6 +165,7 @@ def test_training_stops_when_it_no_longer_helps():
     assert losses.index(min(losses)) == len(losses) - 1 - 2
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_codebook(tmp_path):
     given = rows(395)  # steps of 59 and 60 rows
     write_rows(tmp_path, given, SPEC)

@@ -15,7 +15,7 @@ from sequence_tables import Segment, random_segments
 
 from semantic_ids.trainers.lookup import buckets_of
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 SCRIPT = Path(__file__).with_name("two_ranks.py")
 
