@@ -178,6 +178,15 @@ def no_time(events):
     return events.set_column(events.column_names.index("timestamp"), "timestamp", times)
 
 
+def far_off(events):
+    times = pc.cast(events["timestamp"], pa.timestamp("us"))
+    late = pa.scalar(2**60, pa.int64()).cast(
+        pa.timestamp("us")
+    )  # nanoseconds taken for microseconds
+    times = pc.if_else(pa.array(np.arange(len(events)) < 3), late, times)
+    return events.set_column(events.column_names.index("timestamp"), "timestamp", times)
+
+
 def other_items(events):
     return events.set_column(1, "item_id", pa.array(["x"] * len(events)))
 
@@ -186,6 +195,7 @@ def other_items(events):
     ("change", "sentence"),
     [
         (no_time, "events: timestamp must not be null, got null in 3 of"),
+        (far_off, "events: timestamp is not in the years 1 to 9999 in 3 of"),
         (other_items, "must have SIDs of the items in events, got none of them"),
     ],
 )

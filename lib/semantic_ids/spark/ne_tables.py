@@ -64,12 +64,13 @@ def read_tables(inputs: NeInputs, config: EvaluateNe) -> NeTables:
     Raises
     ------
     TableError
-        If a timestamp, user, item or label is missing, or no item has a SID and an embedding.
+        If a timestamp, user, item or label is missing, a time lies outside the calendar, or no item
+        has a SID and an embedding.
     """
     events = _events(inputs.events, config.label)
     n_all = events.select("user_id").distinct().count()
     rows = _of_users(events, n_all, config.sample_users).toArrow().combine_chunks()
-    _refuse_nulls(rows, inputs.events, config.label)
+    _refuse_unusable(rows, inputs.events, config.label)
     items = _items(inputs, rows["item_id"].unique(), config.binary_dtype)
     places = pc.index_in(rows["item_id"], items[0])
     is_known = pc.is_valid(places)
@@ -99,7 +100,7 @@ def _events(events: Source, label: str | None) -> DataFrame:
     named = selected.withColumnRenamed("tie_0", "label") if label else selected
     if label:
         named = named.withColumn("label", F.col("label").cast("double"))
-    return named.drop("user_hash", "reason")
+    return named.drop("user_hash")
 
 
 def _of_users(events: DataFrame, n_users: int, n_wanted: int) -> DataFrame:
@@ -110,15 +111,16 @@ def _of_users(events: DataFrame, n_users: int, n_wanted: int) -> DataFrame:
     return events.where(F.xxhash64("user_id", F.lit(_SEED)) <= bound)
 
 
-def _refuse_nulls(rows: pa.Table, events: Source, label: str | None) -> None:
-    for column in rows.column_names:
+def _refuse_unusable(rows: pa.Table, events: Source, label: str | None) -> None:
+    among = f"of {len(rows):,} rows of {events.location}"
+    for column in rows.drop_columns("reason").column_names:
         n_nulls = rows[column].null_count
         if n_nulls:
             name = label if column == "label" else column
-            raise TableError(
-                f"events: {name} must not be null, got null in {n_nulls:,} of {len(rows):,} rows "
-                f"of {events.location}"
-            )
+            raise TableError(f"events: {name} must not be null, got null in {n_nulls:,} {among}")
+    reasons = rows["reason"].drop_null()
+    if len(reasons):
+        raise TableError(f"events: {reasons[0]} in {len(reasons):,} {among}")
 
 
 def _items(
