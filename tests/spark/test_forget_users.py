@@ -93,6 +93,30 @@ def test_within_the_retention_earlier_versions_stay_readable(shop, spark_conf):
     assert _files_that_name(shop.table, GONE) == []
 
 
+@pytest.mark.parametrize(
+    "properties",
+    [
+        "'delta.randomizeFilePrefixes' = 'true'",
+        pytest.param(
+            "'delta.columnMapping.mode' = 'name', 'delta.minReaderVersion' = '2', "
+            "'delta.minWriterVersion' = '5'",
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["random prefixes", "column mapping"],
+)
+def test_files_may_lie_in_other_folders_than_their_partition_s(shop, properties):
+    shop.spark.sql(f"alter table delta.`{shop.table}` set tblproperties ({properties})")
+    _append(shop.spark, shop.source, _events(first_day=2 * DAYS))
+    shop.run(shop.source, shop.sids, since="last")
+    folders = {file.parent.parent.name for file in Path(shop.table).rglob("part-*.parquet")}
+    assert not all(name.startswith("ds=") for name in folders)
+    before = shop.events()
+    _forget(shop)
+    assert shop.events() == [event for event in before if event[0] not in GONE]
+    assert _files_that_name(shop.table, GONE) == []
+
+
 def test_users_who_still_have_events_are_refused_and_others_are_counted(shop, spark, root):
     request = shop.open("users", pa.table({"user_id": [GONE[0], 5]}))
     users = ids_to_forget(request, "user_id", "bigint")

@@ -15,7 +15,7 @@ from semantic_ids.spark.exchange import rewrite_files
 from semantic_ids.spark.runs import RunSummary
 from semantic_ids.spark.sequences import BLOB_SETTINGS, SequencesTable
 from semantic_ids.spark.session import with_settings
-from semantic_ids.spark.snapshots import rows_of_files, snapshot_of
+from semantic_ids.spark.snapshots import log_paths, rows_of_files, snapshot_of
 
 __all__ = ["UsersToForget"]
 
@@ -82,9 +82,9 @@ class UsersToForget:
         rows = {"users": n_users, "files": len(found), **rows}
         if not found:
             return rows
-        depth = len(output.partition_by) + 1
-        paths = ["/".join(row["file_path"].split("/")[-depth:]) for row in found]
-        kept = rows_of_files(self.spark, snapshot_of(table), paths)
+        snapshot = snapshot_of(table)
+        paths = log_paths(snapshot, (row["file_path"] for row in found))
+        kept = rows_of_files(self.spark, snapshot, paths)
         stay = kept.join(users, "user_id", "left_anti").select(*output.schema.names)
         order = ("ds", "bucket", "user_id", "first_ts", "last_ts", "sids", "timestamps")
         commit = Commit(KEY, {"scope": FORGET}, rows, run_id=run_id)

@@ -5,7 +5,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from typing import Any
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
@@ -20,6 +20,7 @@ __all__ = [
     "keep_listing",
     "latest_version",
     "list_files",
+    "log_paths",
     "only_files",
     "property_of",
     "read_listing",
@@ -71,6 +72,13 @@ def stored_files(spark: SparkSession, snapshot: Any) -> dict[tuple[str, str | No
     files = DataFrame(snapshot.allFiles().toDF(), spark)
     listed = files.select("path", F.to_json("deletionVector"), "size").collect()
     return {(row[0], row[1]): row[2] for row in listed}
+
+
+def log_paths(snapshot: Any, uris: Iterable[str]) -> list[str]:
+    """Write paths of a snapshot's files, given as `_metadata.file_path` has them, as its log does."""
+    folder = snapshot.deltaLog().dataPath().toUri().getRawPath().rstrip("/")
+    depth = len(folder.split("/"))
+    return ["/".join(urlsplit(uri).path.split("/")[depth:]) for uri in uris]
 
 
 def files_of(snapshot: Any, paths: Iterable[str]) -> Any:
