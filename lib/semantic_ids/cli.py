@@ -114,15 +114,17 @@ def _execute(
         if records:
             _record(spark, config, run, RunSummary("started"), STARTED)
         summary = plan.run(run_id)
-        if records:
-            _record(spark, config, run, summary, "failed" if summary.refusal else "succeeded")
-        if summary.refusal:
-            return _fail(speaker, summary.refusal)
     except Exception as error:
         code = _fail(speaker, error)
         if records:
-            _record_failure(spark, config, run, error)
+            _record_end(spark, config, run, RunSummary(_sentence(error)), "failed")
         return code
+    else:
+        if records:
+            status = "failed" if summary.refusal else "succeeded"
+            _record_end(spark, config, run, summary, status)
+        if summary.refusal:
+            return _fail(speaker, summary.refusal)
     finally:
         if is_ours:
             spark.stop()
@@ -159,13 +161,16 @@ def _datasets(spark: SparkSession, config: JobConfig) -> dict[str, dict[str, dic
     return {"inputs": name_datasets(spark, inputs), "outputs": name_datasets(spark, outputs)}
 
 
-def _record_failure(spark: SparkSession, config: JobConfig, run: Run, error: Exception) -> None:
-    """Leave a row for a failed run where a runs table stands; the failure itself comes first."""
+def _record_end(
+    spark: SparkSession, config: JobConfig, run: Run, summary: RunSummary, status: str
+) -> None:
+    """Leave the row of a run's end where a runs table stands; what was done stays done without."""
     try:
         if config.runs and runs_output(config.runs).exists(spark):
-            _record(spark, config, run, RunSummary(_sentence(error)), "failed")
-    except Exception:
-        log.warning("%s: the failed run could not be recorded in %s", run.job, config.runs)
+            _record(spark, config, run, summary, status)
+    except Exception as error:
+        end = f"the run {status} and could not be recorded in {config.runs}"
+        log.warning("%s: %s: %s", run.job, end, _sentence(error))
 
 
 def _fail(speaker: Speaker, error: Exception) -> int:

@@ -15,6 +15,7 @@ from semantic_ids.audit_configs import AuditChurn, AuditFootprint
 from semantic_ids.cli import run_job
 from semantic_ids.codebook import CodebookSpec, fit
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
+from semantic_ids.spark.runs import runs_output
 
 pytestmark = pytest.mark.spark
 
@@ -253,6 +254,16 @@ def test_a_failed_run_has_a_row_where_runs_stand(job, spark, tmp_path):
     assert rows[0]["run_id"] == rows[1]["run_id"] != rows[2]["run_id"] == rows[3]["run_id"]
     assert lines == [f"fit_codebook: error: {rows[3]['message']}"]
     assert Path(f"{tmp_path}/out/codebooks").is_dir()
+
+
+def test_a_run_that_is_done_ends_well_where_its_row_is_refused(job, spark, tmp_path, caplog):
+    runs = runs_output(f"{tmp_path}/out/runs")
+    runs.create(spark)
+    rule = "alter table delta.`{}` add constraint started check (status = 'started')"
+    spark.sql(rule.format(runs.table))
+    assert job("fit_codebook") == (0, [])
+    assert "the run succeeded and could not be recorded in" in caplog.text
+    assert spark.read.format("delta").load(f"{tmp_path}/out/codebooks").count() == 1
 
 
 @pytest.mark.parametrize(

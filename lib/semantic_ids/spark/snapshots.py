@@ -75,7 +75,7 @@ def stored_files(spark: SparkSession, snapshot: Any) -> dict[tuple[str, str | No
 
 
 def log_paths(snapshot: Any, uris: Iterable[str]) -> list[str]:
-    """Write paths of a snapshot's files, given as `_metadata.file_path` has them, as its log does."""
+    """Write paths of a snapshot's files, as `_metadata.file_path` has them, as its log does."""
     folder = snapshot.deltaLog().dataPath().toUri().getRawPath().rstrip("/")
     depth = len(folder.split("/"))
     return ["/".join(urlsplit(uri).path.split("/")[depth:]) for uri in uris]
