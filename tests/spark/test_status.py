@@ -1,12 +1,15 @@
 """What `status` says of the last runs, of what stands in the tables, and how far behind it is."""
 
 import datetime
+import shutil
 
 import numpy as np
 import pytest
+from pyspark.sql import functions as F
 from quantize_world import DIM, World, small_codebook
 from sequence_builds import DAY, Build, events_table, sids_table
 
+from semantic_ids.errors import TableError
 from semantic_ids.job_configs import Status
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
 from semantic_ids.spark.runs import STARTED, Run, RunSummary, record_run, runs_output
@@ -77,6 +80,46 @@ def test_a_table_of_finished_runs_only_takes_started_ones(spark, place):
     for status in (STARTED, "succeeded"):
         record_run(spark, output, run=run, summary=RunSummary(status), status=status)
     assert output.read(spark).count() == 2
+
+
+def test_runs_of_odd_moments_have_a_line_or_none(spark, place):
+    runs = place()
+    _file(spark, runs, ("fit_codebook", "succeeded", 0), ("quantize_items", "failed", 0))
+    spark.sql(
+        f"update delta.`{runs}` set started_at = if(job = 'fit_codebook', "
+        "timestamp_micros(1700000000000000000), null)"
+    )
+    (line,) = read_status(spark, Status(runs=runs)).message.splitlines()[1:]
+    assert line.lstrip().startswith("fit_codebook, +55840-")
+
+
+def test_tables_that_are_not_ours_are_named(spark, place):
+    runs, other = place(), place()
+    _file(spark, runs, ("fit_codebook", "succeeded", 0))
+    spark.range(3).withColumn("codebook_id", F.lit("a")).write.format("delta").save(other)
+    for name, column in {"runs": "run_id", "codebooks": "name", "item_sids": "item_id"}.items():
+        with pytest.raises(TableError, match=f"{name}: .* has no column '{column}'"):
+            read_status(spark, Status(**{"runs": runs, name: other}))
+
+
+@pytest.mark.parametrize("n_versions", [1, 2])
+def test_another_source_in_the_place_of_one_is_said(spark, place, save, n_versions):
+    runs, events, build = place(), place(), Build(spark, save, place())
+    _file(spark, runs, ("build_sequences", "succeeded", 0))
+    for _ in range(2):
+        _append(spark, events, [(1, 0, DAY)])
+    build.run(events, save(sids_table(range(3))))
+    shutil.rmtree(events)
+    for _ in range(n_versions):
+        _append(spark, events, [(2, 1, DAY)])
+    summary = read_status(spark, Status(runs=runs, sequences=build.table, events=events))
+    said = "from version delta:1 of a table that stood where another source stands now"
+    assert said in summary.message
+
+
+def _append(spark, table, rows):
+    events = spark.createDataFrame(events_table(rows))
+    events.write.format("delta").mode("append").save(table)
 
 
 @pytest.mark.slow

@@ -9,13 +9,14 @@ from pyspark.sql import functions as F
 
 from semantic_ids.job_configs import Status
 from semantic_ids.spark.build_history import builds_since_base
+from semantic_ids.spark.codebooks import codebooks_output
 from semantic_ids.spark.commits import Commit
+from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.places import open_delta
 from semantic_ids.spark.quantize import id_type, item_sids_output
-from semantic_ids.spark.runs import STARTED, RunSummary
+from semantic_ids.spark.runs import STARTED, RunSummary, runs_output
 from semantic_ids.spark.sequences import open_sequences
 from semantic_ids.spark.sources import Source, open_source
-from semantic_ids.spark.times import utc_text
 
 __all__ = ["read_status"]
 
@@ -30,11 +31,9 @@ def read_status(spark: SparkSession, config: Status) -> RunSummary:
     RunSummary
         The lines, and as metrics what they say: `runs`, `codebooks`, `item_sids`, `sequences`.
     """
-    found: dict[str, list[dict[str, Any]]] = {
-        "runs": _last_runs(open_source(spark, "runs", config.runs).rows)
-    }
+    found = {"runs": _last_runs(_open(spark, runs_output(config.runs)))}
     if config.codebooks:
-        found["codebooks"] = _codebooks(open_source(spark, "codebooks", config.codebooks).rows)
+        found["codebooks"] = _codebooks(_open(spark, codebooks_output(config.codebooks)))
     names = {each["codebook_id"]: each["name"] for each in found.get("codebooks", ())}
     sources = {
         name: open_source(spark, name, place)
@@ -50,14 +49,23 @@ def read_status(spark: SparkSession, config: Status) -> RunSummary:
     return RunSummary("\n  ".join(_lines(found)), metrics=found)
 
 
+def _open(spark: SparkSession, output: Output) -> DataFrame:
+    """Read a table of ours; nobody needs leave to write it."""
+    source = open_source(spark, output.name, output.table)
+    for column in output.schema:
+        source.require(column.name, [type(column.dataType)], column.dataType.simpleString())
+    return source.rows
+
+
 def _last_runs(runs: DataFrame) -> list[dict[str, Any]]:
     """Give each job's last run: the row of its end, or of its start if it has none."""
     is_end = (F.col("status") != STARTED).cast("int")
     newest = Window.partitionBy("job").orderBy(F.desc("started_at"), F.desc(is_end))
-    last = runs.withColumn("place", F.row_number().over(newest)).where("place = 1").orderBy("job")
-    columns = ("job", "status", "started_at", "seconds", "rows_in", "rows_out", "rows_rejected")
-    found = [row.asDict() for row in last.select(*columns, "run_id", "message").collect()]
-    return [row | {"started_at": utc_text(row["started_at"])} for row in found]
+    known = runs.where("job is not null and started_at is not null")
+    last = known.withColumn("place", F.row_number().over(newest)).where("place = 1").orderBy("job")
+    columns = ("seconds", "rows_in", "rows_out", "rows_rejected", "run_id", "message")
+    at = F.date_format("started_at", "yyyy-MM-dd HH:mm:ss").alias("started_at")
+    return [row.asDict() for row in last.select("job", "status", at, *columns).collect()]
 
 
 def _codebooks(codebooks: DataFrame) -> list[dict[str, Any]]:
@@ -70,14 +78,15 @@ def _codebooks(codebooks: DataFrame) -> list[dict[str, Any]]:
 def _item_sids(
     spark: SparkSession, place: str, embeddings: Source | None
 ) -> Iterator[dict[str, Any]]:
-    opened = open_source(spark, "item_sids", place)
-    output = item_sids_output(place, id_type(opened, "item_id"))
+    output = item_sids_output(place, id_type(open_source(spark, "item_sids", place), "item_id"))
+    rows = _open(spark, output)
     newest: dict[str, Commit] = {}
     for commit in output.commits(spark):
         newest.setdefault(commit.key.rpartition(" ")[2], commit)
-    counts = opened.rows.groupBy("codebook_id").count().orderBy("codebook_id").collect()
+    counts = rows.groupBy("codebook_id").count().orderBy("codebook_id").collect()
     for row in counts:
-        lag = _lag(spark, embeddings, newest.get(row["codebook_id"]), "embeddings")
+        commit = newest.get(row["codebook_id"])
+        lag = _lag(spark, embeddings, commit, "embeddings", id_key="table_id")
         yield {"codebook_id": row["codebook_id"], "rows": row["count"], **lag}
 
 
@@ -94,13 +103,17 @@ def _sequences(spark: SparkSession, place: str, events: Source | None) -> Iterat
         )
     )
     for row in counts.orderBy("codebook_id").collect():
-        yield row.asDict() | _lag(spark, events, builds[0] if builds else None, "events")
+        build = builds[0] if builds else None
+        yield row.asDict() | _lag(spark, events, build, "events", id_key="events_id")
 
 
 def _lag(
-    spark: SparkSession, source: Source | None, commit: Commit | None, name: str
+    spark: SparkSession, source: Source | None, commit: Commit | None, name: str, *, id_key: str
 ) -> dict[str, Any]:
-    """Say which version of a source went into a table, and how far the source has gone since."""
+    """Say which version of a source went into a table, and how far the source has gone since.
+
+    A source is known by its table's id, which is the first word at `id_key`.
+    """
     if commit is None:
         return {"version": None}
     location, _, version = str(commit.inputs.get(name, "")).rpartition("@")
@@ -110,6 +123,12 @@ def _lag(
     if source.delta_version is None or not version.startswith("delta:"):
         return read | {"versions_behind": int(version != source.version)}
     behind = source.delta_version - int(version.partition(":")[2])
+    then, now = (
+        str(each or "").partition(" ")[0]
+        for each in (commit.inputs.get(id_key), source.identity([]))
+    )
+    if behind < 0 or (then and then != now):
+        return read | {"is_replaced": True}
     return read | {"versions_behind": behind, "seconds_behind": _age(spark, source, behind)}
 
 
@@ -148,6 +167,8 @@ def _behind(row: dict[str, Any]) -> str:
     said = f", from version {row['version']}"
     if "source_version" not in row:
         return said
+    if row.get("is_replaced"):
+        return f"{said} of a table that stood where another source stands now"
     if not row["versions_behind"]:
         return f"{said}, which is the source's newest"
     if "seconds_behind" not in row:
