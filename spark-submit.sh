@@ -105,7 +105,7 @@ command=("$submit" --properties-file "$file"
     --name "semantic-ids $job"
     --jars "$(find "$jars" -name '*.jar' 2>/dev/null | sort | paste -sd ,)"
     --py-files "$library"
-    --driver-java-options "-Dlog4j2.configurationFile=file:$root/conf/spark/log4j2.properties -Dsemantic_ids.log=$level"
+    --conf "spark.driver.defaultJavaOptions=-Dlog4j2.configurationFile=file:$root/conf/spark/log4j2.properties -Dsemantic_ids.log=$level"
     --conf "spark.ui.showConsoleProgress=$progress")
 
 master=$(sed -n 's/^spark\.master[ =:]*//p' "$file" | tail -n 1)
@@ -127,9 +127,9 @@ for setting in ${settings[@]+"${settings[@]}"}; do command+=(--conf "$setting");
 command+=("$root/jobs/$job.py" "$@")
 
 if [ -n "$print" ]; then
-    secret='(secret|password|passwd|token|credential|(access|account|private|encryption)[._-]?key|[._-]sas[._-])'
+    secret='(secret|pass|pwd|token|credential|authorization|(access|account|private|encryption|api)[._-]?key|[._-]sas[._-])'
     for word in "${command[@]}"; do printf '%q\n' "$word"; done |
-        sed -E "s/^([^ =]*${secret}[^ =]*)=.*/\1=*****/I; s/([^ =]*${secret}[^ =]*)=(\\\\.|[^ \\\\])*/\1=*****/Ig" | paste -sd ' '
+        sed -E "s/^([^ =]*${secret}[^ =]*)=.*/\1=*****/I; s/([^ =]*${secret}[^ =]*)=(\\\\.|[^ \\\\])*/\1=*****/Ig; s,(//[^/: ]*:)[^ ]*@,\1*****@,g" | paste -sd ' '
     exit
 fi
 JAVA_HOME=$("$root/conf/spark/java_home.sh")

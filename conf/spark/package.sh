@@ -39,7 +39,7 @@ name=semantic-ids-$version
 spark=$("$python" -c 'import pathlib, pyspark; print(pathlib.Path(pyspark.__file__).parent)')
 partial=$build/$name.tar.partial
 tar -cf "$partial" --exclude=__pycache__ --owner=0 --group=0 --transform "s,^,$name/," -C "$root" \
-    spark-submit.sh README.md LICENSE jobs conf lib/semantic_ids build/jars build/environment.tar.gz \
+    spark-submit.sh README.md LICENSE CHANGELOG.md docs dags jobs conf lib/semantic_ids build/jars build/environment.tar.gz \
     "build/$(basename "$(cat "$build/packing/library")")"
 tar -rf "$partial" --exclude=__pycache__ --owner=0 --group=0 --transform "s,^,$name/spark/," -C "$spark" bin jars python/lib
 mv "$partial" "$build/$name.tar"

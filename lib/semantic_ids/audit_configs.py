@@ -2,7 +2,7 @@
 
 from typing import Any, Literal, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from semantic_ids.config import JobConfig, Section, Table
 from semantic_ids.job_configs import BinaryDtype
@@ -156,7 +156,9 @@ class AuditChurn(_Sampling):
 
     @field_validator("before", "sequences_before", mode="before")
     @classmethod
-    def _name_or_version(cls, value: Any) -> Any:
+    def _name_or_version(cls, value: Any, field: ValidationInfo) -> Any:
+        if value is None and field.field_name == "sequences_before":
+            return value
         if isinstance(value, bool) or not isinstance(value, str | int):
             raise ValueError(f"must be a name or the number of a version, got {value!r}")
         if value == "" or (isinstance(value, int) and value < 0):

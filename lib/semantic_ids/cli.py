@@ -17,18 +17,19 @@ from typing import TypeVar, get_args
 from pyspark.sql import SparkSession
 
 from semantic_ids.config import JobConfig, load_config, to_yaml
-from semantic_ids.errors import SemanticIdsError
+from semantic_ids.errors import SemanticIdsError, StoppedError
 from semantic_ids.field_help import keys_of
 from semantic_ids.job_log import LogFormat, Speaker, log
 from semantic_ids.spark.lineage import name_datasets
 from semantic_ids.spark.report_folder import require_report
 from semantic_ids.spark.runs import STARTED, Run, RunSummary, record_run, runs_output
-from semantic_ids.spark.session import SPARK_ERRORS, open_session, sentence_of
+from semantic_ids.spark.session import SPARK_ERRORS, has_stopped, open_session, sentence_of
 
 __all__ = ["Plan", "run_job"]
 
 EXIT_FAILURE = 1
 _PARENT_S = 1.0
+_STOPPED = "Spark was stopped while the job ran, by a signal or its cluster; run it again"
 
 
 @dataclass(frozen=True)
@@ -115,9 +116,10 @@ def _execute(
             _record(spark, config, run, RunSummary("started"), STARTED)
         summary = plan.run(run_id)
     except Exception as error:
-        code = _fail(speaker, error)
+        why = StoppedError(_STOPPED) if has_stopped(spark) else error
+        code = _fail(speaker, why)
         if records:
-            _record_end(spark, config, run, RunSummary(_sentence(error)), "failed")
+            _record_end(spark, config, run, RunSummary(_sentence(why)), "failed")
         return code
     else:
         if records:
@@ -164,9 +166,9 @@ def _datasets(spark: SparkSession, config: JobConfig) -> dict[str, dict[str, dic
 def _record_end(
     spark: SparkSession, config: JobConfig, run: Run, summary: RunSummary, status: str
 ) -> None:
-    """Leave the row of a run's end where a runs table stands; what was done stays done without."""
+    """Leave the row of a run's end where it can be; what was done stays done without."""
     try:
-        if config.runs and runs_output(config.runs).exists(spark):
+        if config.runs and not has_stopped(spark) and runs_output(config.runs).exists(spark):
             _record(spark, config, run, summary, status)
     except Exception as error:
         end = f"the run {status} and could not be recorded in {config.runs}"

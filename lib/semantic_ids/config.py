@@ -19,19 +19,18 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from semantic_ids.credentials import holds_credentials, masked
 from semantic_ids.errors import ConfigError, nearest
 from semantic_ids.yaml_text import parse_yaml, read_yaml
 
 __all__ = ["JobConfig", "Section", "Table", "load_config", "to_yaml"]
 
 
-# a password may hold slashes; what is all digits up to one is a port
-_CREDENTIALS = re.compile(r"[\w+.-]+://[^/@:]*:(?!\d+/)[^@]*@")
 _SHOWN = 200
 
 
 def _no_credentials(table: str) -> str:
-    if _CREDENTIALS.match(table):
+    if holds_credentials(table):
         raise ValueError("must hold no user and password; give them to Spark (docs/security.md)")
     return table
 
@@ -142,7 +141,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     path = key.strip().split(".")
     if not equals or not all(path):
-        raise ConfigError(f"override {override!r} must have the form key=value")
+        raise ConfigError(f"override {_shown(override)} must have the form key=value")
     try:
         value = parse_yaml(text)
     except ConfigError as error:
@@ -173,7 +172,7 @@ def _sentence(config_type: type[BaseModel], error: ErrorDetails) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    text = masked(repr(value))
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}... ({len(text):,} characters)"
 
 

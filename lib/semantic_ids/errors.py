@@ -11,6 +11,7 @@ __all__ = [
     "SemanticIdsError",
     "ShapeError",
     "SpecError",
+    "StoppedError",
     "TableError",
     "VerdictError",
     "nearest",
@@ -45,6 +46,12 @@ class ArtefactError(SemanticIdsError, ValueError):
 
 class TableError(SemanticIdsError, LookupError):
     """A table is missing, empty, or has other columns than the job needs."""
+
+
+class StoppedError(SemanticIdsError, RuntimeError):
+    """A job was stopped by a signal, or by the cluster that it ran on."""
+
+    exit_code: ClassVar[int] = 1
 
 
 class VerdictError(SemanticIdsError, ValueError):

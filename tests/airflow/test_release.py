@@ -19,7 +19,7 @@ def test_the_dags_import_without_an_error(shop):
     assert "semantic_ids_sequences" in assets.said.split()
 
 
-def test_a_release_stops_at_its_verdict_and_goes_on_where_a_person_allows_it(shop):
+def test_a_release_stops_at_its_verdict_goes_on_where_a_person_allows_it_and_is_followed(shop):
     shop.deliver(None, datetime.date(2011, 11, 29))
     shop.configure("a", **QUICK)
     stopped = shop.release(first=True, require="good")
@@ -34,4 +34,13 @@ def test_a_release_stops_at_its_verdict_and_goes_on_where_a_person_allows_it(sho
     (codebook_id,) = shop.rows("codebooks")["codebook_id"].to_pylist()
     assert shop.rows("releases")["codebook_id"].to_pylist() == [codebook_id]
     page = shop.folder / "a" / "reports" / "quality" / codebook_id / "audit_quality.html"
+    assert page.is_file()
+
+    again = shop.release(seed=1, require="watch")
+    assert again.code == 0, again.said
+    newest, other = (
+        shop.rows("releases").sort_by([("since", "descending")])["codebook_id"].to_pylist()
+    )
+    assert (other, newest != other) == (codebook_id, True)
+    page = shop.folder / "a" / "reports" / "churn" / newest / "audit_churn.html"
     assert page.is_file()

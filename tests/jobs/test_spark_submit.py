@@ -125,8 +125,9 @@ def test_a_signal_ends_every_process_of_a_job(shop: Shop) -> None:
     process = shop.submit.start("fit_codebook", *shop.overrides("fit_codebook"), endless)
     until(lambda: len(list(log.glob("*.json"))) > n_commits, process, DEADLINE_S)
     os.kill(process.pid, signal.SIGTERM)
-    process.communicate(timeout=DEADLINE_S)
+    said, _ = process.communicate(timeout=DEADLINE_S)
     assert process.returncode == 128 + signal.SIGTERM
+    assert "Exception" not in said
     deadline = time.monotonic() + 30
     while living(process.pid):
         assert time.monotonic() < deadline, living(process.pid)

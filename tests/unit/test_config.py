@@ -514,6 +514,17 @@ def test_to_yaml_of_a_configuration_in_conf_gives_it_back(root, file, name):
     assert load_config(JOBS[name], file(to_yaml(config))) == config
 
 
+@pytest.mark.parametrize("name", sorted(JOBS))
+def test_null_takes_back_what_a_yaml_gives_to_a_key_that_may_be_left_out(root, name):
+    path = root / "conf" / f"{name}.yaml"
+    given = load_config(JOBS[name], path).model_dump()
+    optional = {k for k, f in JOBS[name].model_fields.items() if f.get_default() is None}
+    taken_back = optional - {"label", "labels", "codebooks", "item_sids"}  # others need them
+    if taken_back:
+        config = load_config(JOBS[name], path, [f"{key}=null" for key in sorted(taken_back)])
+        assert config.model_dump() == given | dict.fromkeys(taken_back)
+
+
 # The formats of a report
 
 SEQUENCES = "sequences=a/s"

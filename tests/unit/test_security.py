@@ -68,7 +68,38 @@ def test_a_place_with_credentials_is_refused_without_showing_them(key, password)
 
 
 @pytest.mark.parametrize(
-    "place", ["abfss://{}@shop.dfs.core.windows.net/tables", "hdfs://node:8020/{}/a@b"]
+    "place",
+    [
+        "s3a://me:12/s3cr3t@shop/items",
+        "s3a://me@shop.com:s3cr3t@shop/items",
+        "s3a:/me:s3cr3t@shop",
+        "s3a:///me:s3cr3t@shop",
+        "//me:s3cr3t@shop/items",
+        "\u200bs3a://me:1/s3cr3t@shop",
+        "delta.`s3a://me:s3cr3t@shop/items`",
+        "jdbc:postgresql://me:s3cr3t@shop/db",
+        "jdbc:mysql://shop/db?user=me&password=s3cr3t",
+        "abfss://items@shop.dfs.core.windows.net/x?sv=1&sig=s3cr3t",
+    ],
+)
+@pytest.mark.parametrize("override", ["runs={}", "runs={{a: '{}'}}", "runs=['{}']", "{}"])
+def test_credentials_in_any_spelling_are_refused_without_showing_them(place, override):
+    given = override.format(place)
+    with pytest.raises(ConfigError) as caught:
+        load_config(QuantizeItems, None, [given])
+    assert "s3cr3t" not in str(caught.value)
+    if override == "runs={}":
+        assert "runs: must hold no user and password" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "file:///{}/a:b@c",
+        "/data/{}:a@b?key=1",
+        "abfss://{}@shop.dfs.core.windows.net/tables",
+        "hdfs://node:8020/{}/a@b",
+    ],
 )
 def test_a_container_before_an_account_and_a_port_are_no_password(place):
     places = {

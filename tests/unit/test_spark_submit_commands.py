@@ -90,13 +90,17 @@ def test_a_printed_command_shows_no_secret(submit, root):
         "spark.hadoop.fs.azure.sas.items.shop.blob.core.windows.net": SECRET,
         "spark.ssl.keyPassword": SECRET,
         "spark.executorEnv.API_TOKEN": f"line one\n{SECRET}",
+        "spark.executorEnv.PGPASS": SECRET,
+        "spark.executorEnv.API_KEY": SECRET,
         "spark.driver.extraJavaOptions": f"-Dstore.password={SECRET.replace(' ', '')} -Dx=1",
     }
     words = [f"--conf={key}={value}" for key, value in settings.items()]
+    words.append("--conf=spark.jars.repositories=https://me:s3cr3t@shop/jars")
     said = submit(*_job(root), *words, "--print-command").stdout
     for key in list(settings)[:-1]:
         assert f"{key}=***** " in said
     assert "-Dstore.password=*****" in said
+    assert "https://me:*****@shop/jars" in said
     assert "s3cr3t" not in said
 
 

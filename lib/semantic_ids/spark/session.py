@@ -8,7 +8,7 @@ from py4j.protocol import Py4JError, Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-__all__ = ["SPARK_ERRORS", "open_session", "sentence_of", "with_settings"]
+__all__ = ["SPARK_ERRORS", "has_stopped", "open_session", "sentence_of", "with_settings"]
 
 SPARK_ERRORS = (Py4JError, PySparkException)
 
@@ -20,10 +20,11 @@ _NO_SPACE = re.compile(r"No space left on device")
 def open_session(app_name: str, settings: Mapping[str, str] | None = None) -> SparkSession:
     """Open the session that spark-submit configured, or one with the settings given.
 
-    Three settings belong to the format of our tables and do not come from a profile: days are UTC
+    Some settings belong to the format of our tables and do not come from a profile: days are UTC
     days, timestamps are microseconds in Parquet too, for every reader (Spark's default holds only
-    the years 1678 to 2262 for some), and a task writes its few partitions side by side instead of
-    sorting its rows again, which could disturb the order within a file.
+    the years 1678 to 2262 for some), a task writes its few partitions side by side instead of
+    sorting its rows again, which could disturb the order within a file, and a damaged page is
+    refused by its checksum, which Spark writes but does not look at.
     """
     builder = SparkSession.builder.appName(app_name)
     for key, value in (settings or {}).items():
@@ -32,7 +33,16 @@ def open_session(app_name: str, settings: Mapping[str, str] | None = None) -> Sp
     spark.conf.set("spark.sql.session.timeZone", "UTC")
     spark.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
     spark.conf.set("spark.sql.maxConcurrentOutputFileWriters", "16")
+    spark.conf.set("parquet.page.verify-checksum.enabled", "true")
     return spark
+
+
+def has_stopped(spark: SparkSession) -> bool:
+    """Say whether Spark has ended, or is about to, as a signal or its cluster makes it."""
+    try:
+        return bool(spark.sparkContext._jsc.sc().isStopped())
+    except (Py4JError, OSError):
+        return True
 
 
 @contextmanager

@@ -85,8 +85,8 @@ def _item_sids(
         newest.setdefault(commit.key.rpartition(" ")[2], commit)
     counts = rows.groupBy("codebook_id").count().orderBy("codebook_id").collect()
     for row in counts:
-        commit = newest.get(row["codebook_id"])
-        lag = _lag(spark, embeddings, commit, "embeddings", id_key="table_id")
+        found = newest.get(row["codebook_id"])
+        lag = _lag(spark, embeddings, found, "embeddings", id_key="table_id")
         yield {"codebook_id": row["codebook_id"], "rows": row["count"], **lag}
 
 
