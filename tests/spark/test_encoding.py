@@ -61,6 +61,22 @@ def spoiled(items):
     return embeddings([*items.ids[:20], *"abcdef", None, items.ids[0]], vectors, DOUBLES)
 
 
+def test_ids_that_are_no_text_are_rejects(spark, folder, items, codebook):
+    ids = pa.array([b"a", b"\xffA", None, "ü".encode()]).view(pa.string())
+    files = write(folder, embeddings(ids, [row.tolist() for row in items.vectors[:4]]))
+    rows = spark.read.parquet(f"file://{folder}")
+    for stored in (None, Stored(files)):
+        encoded = sids_of(
+            rows, codebook, item_id=StringType(), binary_dtype="float32", stored=stored
+        )
+        found = {
+            bytes.fromhex(row["id"] or ""): row["reason"]
+            for row in encoded.frame.selectExpr("hex(item_id) as id", "reason").collect()
+        }
+        reasons = {b"\xffA": "item_id is not UTF-8", b"": "item_id is null"}
+        assert found == {b"a": None, "ü".encode(): None} | reasons
+
+
 @pytest.mark.parametrize(
     ("kind", "dtype"),
     [

@@ -134,6 +134,14 @@ def test_users_may_be_strings(build):
     assert found == [{"user_id": "", "n_events": 1}, {"user_id": "ü'", "n_events": 2}]
 
 
+def test_users_that_are_no_text_are_counted(build):
+    events = events_table([(1, 0, 0), (2, 0, 0), (1, 0, 1)])
+    users = pa.array([b"a", b"\xffA", b"a"]).view(pa.string())
+    summary = build.run(events.set_column(0, "user_id", users), sids_table([0]))
+    assert build.rows()["user_id"].to_pylist() == ["a"]
+    assert summary.metrics["by_reason"] == {"user_id is not UTF-8": 1}
+
+
 def test_a_tie_is_broken_by_the_columns_in_the_order_they_are_named(build):
     n = 12
     columns = {

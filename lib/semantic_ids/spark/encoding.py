@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyspark.sql import DataFrame, SparkSession
@@ -19,6 +20,7 @@ from semantic_ids.spark.vectors import parse_items
 __all__ = ["NULL_ID", "Encoded", "Stored", "sids_of"]
 
 NULL_ID = "item_id is null"  # a reject's reason
+_BROKEN_ID = "item_id is not UTF-8"  # Parquet's strings are, but nobody holds writers to it
 
 _TASK_BYTES = 256 * 2**20  # what a lost task costs to do again, compressed
 _BATCH_BYTES = 8 * 2**20
@@ -202,9 +204,26 @@ def encode_batch(batch: pa.RecordBatch, codebook: Codebook, binary_dtype: str) -
     nulls = pa.nulls(len(batch), pa.int64())
     sids = nulls if not len(codes) else pc.replace_with_mask(nulls, valid, codes)
     reasons = pa.array(parsed.reasons, pa.string())
-    if item_ids.null_count:
-        missing = item_ids.is_null()
-        sids = pc.if_else(missing, None, sids)
-        reasons = pc.if_else(missing, NULL_ID, reasons)
+    for reason, wrong in ((_BROKEN_ID, _broken(item_ids)), (NULL_ID, item_ids.is_null())):
+        if pc.any(wrong).as_py():
+            sids = pc.if_else(wrong, None, sids)
+            reasons = pc.if_else(wrong, reason, reasons)
     names = ["item_id", "sid", "reason", *batch.schema.names[1 + n_collections :]]
     return pa.RecordBatch.from_arrays([item_ids, sids, reasons, *more], names)
+
+
+def _broken(item_ids: pa.Array) -> pa.Array:
+    """Find the ids that are no text; where all are, as nearly always, at the price of one look."""
+    try:
+        item_ids.validate(full=True)
+    except pa.ArrowInvalid:
+        return pa.array([_is_broken(each) for each in item_ids.cast(pa.binary()).to_pylist()])
+    return pa.array(np.zeros(len(item_ids), bool))
+
+
+def _is_broken(text: bytes | None) -> bool:
+    try:
+        (text or b"").decode()
+    except UnicodeDecodeError:
+        return True
+    return False

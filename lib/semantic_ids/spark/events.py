@@ -138,6 +138,7 @@ def select_events(
     reason = F.coalesce(
         *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types)),
         F.when(~micros.between(_FIRST_US, _LAST_US), "timestamp is not in the years 1 to 9999"),
+        F.when(~F.is_valid_utf8(F.col("user_id").cast(StringType())), "user_id is not UTF-8"),
     )
     user_id = F.col("user_id").cast(id_type(events, "user_id"))
     return rows.select(
