@@ -16,6 +16,7 @@ DEAD = (0.25, 0.50)
 SHARING = (0.05, 0.25)
 RECALL = (0.35, 0.15)
 DRIFT = (1.05, 1.25)
+UNSEEN = (0.05, 0.50)
 _LOST_ELSEWHERE = (
     "SIDs of 40 bits or more fitted on their own items (preset faithful) lost 17 to 52 % on five "
     "real data sets, SIDs fitted on other items 92 %, and a SID that says nothing loses 100 %"
@@ -26,7 +27,7 @@ FEW_ITEMS = 100
 
 def findings(quality: Quality) -> tuple[Finding, ...]:
     """Give a finding for each rule whose value was measured."""
-    rules = (_error, _bits, _dead, _sharing, _recall, _drift)
+    rules = (_error, _bits, _dead, _sharing, _recall, _drift, _unseen)
     return tuple(finding for rule in rules for finding in rule(quality))
 
 
@@ -120,6 +121,19 @@ def _drift(quality: Quality) -> Iterator[Finding]:
         f"{DRIFT[1]}, watch above {DRIFT[0]}",
         f"The squared error of {who} is {ratio.ratio:.2f} times that of items held out of the fit "
         f"(95 % interval {ratio.low:.2f} to {ratio.high:.2f}).",
+    )
+
+
+def _unseen(quality: Quality) -> Iterator[Finding]:
+    drawn, missing = quality.shown.n_drawn, quality.shown.n_missing
+    if not missing:
+        return
+    yield Finding(
+        above(missing / drawn, UNSEEN),
+        f"embeddings: act where over {percent(UNSEEN[1])} of the items drawn have none, watch over "
+        f"{percent(UNSEEN[0])}",
+        f"{missing:,} of {drawn:,} items drawn are not in embeddings: errors, neighbours and drift "
+        "say nothing of them.",
     )
 
 

@@ -31,6 +31,10 @@ def dead_of(n_dead):
     return {"bytes_": (ByteUse("centroids", Use(256, 256 - n_dead, 7.5, 0.2)),)}
 
 
+def unseen_of(n_missing):
+    return {"shown": dataclasses.replace(SHOWN, n_valid=400, n_missing=n_missing)}
+
+
 def drift_of(low, n_items=200):
     return {
         "drifts": (Drift("new items", True, n_items, ErrorRatio(low + 0.1, low, low + 0.2), ()),)
@@ -45,6 +49,7 @@ def test_a_healthy_codebook_is_good_by_all_rules():
         "collisions": "good",
         "neighbours": "good",
         "drift": "good",
+        "embeddings": "good",
     }
 
 
@@ -66,6 +71,9 @@ def test_a_healthy_codebook_is_good_by_all_rules():
         ("neighbours", recall_of(0.35), "good"),
         ("neighbours", recall_of(0.34), "watch"),
         ("neighbours", recall_of(0.14), "act"),
+        ("embeddings", unseen_of(50), "good"),
+        ("embeddings", unseen_of(51), "watch"),
+        ("embeddings", unseen_of(501), "act"),
         ("drift", drift_of(1.05), "good"),
         ("drift", drift_of(1.06), "watch"),
         ("drift", drift_of(1.26), "act"),
