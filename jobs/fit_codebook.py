@@ -17,18 +17,18 @@ from semantic_ids.spark.codebooks import codebooks_output
 from semantic_ids.spark.fitting import fit_and_append
 from semantic_ids.spark.quantize import id_type
 from semantic_ids.spark.sources import open_source
-from semantic_ids.spark.vectors import require_embedding
+from semantic_ids.spark.vectors import embedding_in_words
 
 
 def prepare(spark: SparkSession, config: FitCodebook) -> Plan:
     """Open the embeddings and check the codebooks table."""
     embeddings = open_source(spark, "embeddings", config.embeddings)
     id_type(embeddings, "item_id")
-    require_embedding(embeddings, config.collection)
+    said = embedding_in_words(embeddings, config.collection, config.binary_dtype)
     codebooks = codebooks_output(config.codebooks)
     codebooks.check(spark)
     steps = (
-        f"sample up to {config.sample_size:,} rows of {config.collection} in {embeddings.label}",
+        f"sample up to {config.sample_size:,} rows of {embeddings.label} ({said})",
         f"fit {config.spec} and append it as {config.name!r} to {codebooks.table}",
     )
     terminal = spark.conf.get("spark.ui.showConsoleProgress", "false") == "true"

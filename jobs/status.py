@@ -4,7 +4,7 @@
     ./spark-submit.sh status runs=PATH --log-format json
 
 Reads   runs                                                      the last row of each job
-        codebooks, item_sids, sequences, embeddings, events       those given
+        codebooks, releases, item_sids, sequences, embeddings, events       those given
 Writes  nothing
 """
 
@@ -20,7 +20,7 @@ from semantic_ids.spark.status import read_status
 
 def prepare(spark: SparkSession, config: Status) -> Plan:
     """See that the tables are there."""
-    names = ("runs", "codebooks", "item_sids", "embeddings", "sequences", "events")
+    names = ("runs", "codebooks", "releases", "item_sids", "embeddings", "sequences", "events")
     given = [(name, getattr(config, name)) for name in names if getattr(config, name)]
     steps = tuple(f"read {name} {open_source(spark, name, place).label}" for name, place in given)
     return Plan(steps, lambda _: read_status(spark, config))

@@ -229,7 +229,8 @@ class Status(JobConfig):
     records: ClassVar[bool] = False
 
     runs: Table = Field(description="where the jobs file their runs")
-    codebooks: Table | None = Field(None, description="name the codebooks that are in use")
+    codebooks: Table | None = Field(None, description="list the codebooks by name")
+    releases: Table | None = Field(None, description="say which codebook each name means")
     item_sids: Table | None = Field(None, description="count SIDs by codebook")
     embeddings: Table | None = Field(None, description="how far item_sids is behind it")
     sequences: Table | None = Field(None, description="count events by codebook")

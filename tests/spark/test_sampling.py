@@ -14,6 +14,7 @@ from semantic_ids.spark.codebooks import codebooks_output, read_codebook
 from semantic_ids.spark.fitting import fit_and_append
 from semantic_ids.spark.sampling import draw_sample
 from semantic_ids.spark.sources import open_source
+from semantic_ids.spark.vectors import embedding_in_words
 
 pytestmark = pytest.mark.spark
 
@@ -136,3 +137,18 @@ def test_a_sample_that_is_too_small_is_refused(source, items, place, n, options,
     path = place()
     with pytest.raises(InputError, match=sentence):
         fitted(source(embeddings(items.ids[:n], items.vectors[:n])), path, **options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "said"),
+    [
+        (pa.list_(pa.float32()), "float32", "text, 4 values of float"),
+        (pa.binary(), "float16", "text, 4 values of float16 in BINARY (binary_dtype)"),
+        (pa.binary(), "float32", "text, 2 values of float32 in BINARY (binary_dtype)"),
+    ],
+)
+def test_an_embedding_is_described_as_it_will_be_read(source, kind, dtype, said):
+    row = np.ones(4, np.float16)
+    value = row.tobytes() if kind == pa.binary() else row.astype(np.float32).tolist()
+    opened = source(embeddings(["a", "b"], [None, value], kind))
+    assert embedding_in_words(opened, "text", dtype) == said

@@ -12,6 +12,7 @@ from sequence_builds import DAY, Build, events_table, sids_table
 from semantic_ids.errors import TableError
 from semantic_ids.job_configs import Status
 from semantic_ids.spark.codebooks import append_codebook, codebooks_output
+from semantic_ids.spark.releases import releases_output
 from semantic_ids.spark.runs import STARTED, Run, RunSummary, record_run, runs_output
 from semantic_ids.spark.status import read_status
 
@@ -100,6 +101,18 @@ def test_tables_that_are_not_ours_are_named(spark, place):
     for name, column in {"runs": "run_id", "codebooks": "name", "item_sids": "item_id"}.items():
         with pytest.raises(TableError, match=f"{name}: .* has no column '{column}'"):
             read_status(spark, Status(**{"runs": runs, name: other}))
+
+
+def test_the_codebook_that_a_name_means_is_said(spark, place):
+    runs, releases = place(), releases_output(place())
+    _file(spark, runs, ("switch_release", "succeeded", 0))
+    releases.create(spark)
+    rows = [("shop", codebook_id * 32, NOON, "run") for codebook_id in "ab"]
+    rows[1] = ("shop", "b" * 32, NOON + datetime.timedelta(hours=1), "run")
+    releases.append(spark.createDataFrame(rows, releases.schema))
+    summary = read_status(spark, Status(runs=runs, releases=releases.table))
+    line = summary.message.splitlines()[-1].strip()
+    assert line == f"'shop' means codebook {'b' * 32} since 2011-12-09 13:00:00 UTC"
 
 
 @pytest.mark.parametrize("n_versions", [1, 2])

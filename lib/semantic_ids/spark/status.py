@@ -14,6 +14,7 @@ from semantic_ids.spark.commits import Commit
 from semantic_ids.spark.outputs import Output
 from semantic_ids.spark.places import open_delta
 from semantic_ids.spark.quantize import id_type, item_sids_output
+from semantic_ids.spark.releases import releases_output
 from semantic_ids.spark.runs import STARTED, RunSummary, runs_output
 from semantic_ids.spark.sequences import open_sequences
 from semantic_ids.spark.sources import Source, open_source
@@ -21,6 +22,7 @@ from semantic_ids.spark.sources import Source, open_source
 __all__ = ["read_status"]
 
 _NOT_ENDED = "started and not ended: it runs, or died"
+_MOMENT = "yyyy-MM-dd HH:mm:ss"
 
 
 def read_status(spark: SparkSession, config: Status) -> RunSummary:
@@ -29,11 +31,14 @@ def read_status(spark: SparkSession, config: Status) -> RunSummary:
     Returns
     -------
     RunSummary
-        The lines, and as metrics what they say: `runs`, `codebooks`, `item_sids`, `sequences`.
+        The lines, and as metrics what they say: `runs`, `codebooks`, `releases`, `item_sids`,
+        `sequences`.
     """
     found = {"runs": _last_runs(_open(spark, runs_output(config.runs)))}
     if config.codebooks:
         found["codebooks"] = _codebooks(_open(spark, codebooks_output(config.codebooks)))
+    if config.releases:
+        found["releases"] = _releases(_open(spark, releases_output(config.releases)))
     names = {each["codebook_id"]: each["name"] for each in found.get("codebooks", ())}
     sources = {
         name: open_source(spark, name, place)
@@ -64,7 +69,7 @@ def _last_runs(runs: DataFrame) -> list[dict[str, Any]]:
     known = runs.where("job is not null and started_at is not null")
     last = known.withColumn("place", F.row_number().over(newest)).where("place = 1").orderBy("job")
     columns = ("seconds", "rows_in", "rows_out", "rows_rejected", "run_id", "message")
-    at = F.date_format("started_at", "yyyy-MM-dd HH:mm:ss").alias("started_at")
+    at = F.date_format("started_at", _MOMENT).alias("started_at")
     return [row.asDict() for row in last.select("job", "status", at, *columns).collect()]
 
 
@@ -73,6 +78,14 @@ def _codebooks(codebooks: DataFrame) -> list[dict[str, Any]]:
     ranked = codebooks.withColumn("is_newest", F.row_number().over(newest) == 1)
     columns = ("name", "codebook_id", "is_newest", "width")
     return [row.asDict() for row in ranked.select(*columns).orderBy("name", "is_newest").collect()]
+
+
+def _releases(releases: DataFrame) -> list[dict[str, Any]]:
+    newest = Window.partitionBy("name").orderBy(F.desc("since"))
+    ranked = releases.withColumn("place", F.row_number().over(newest)).where("place = 1")
+    since = F.date_format("since", _MOMENT).alias("since")
+    found = ranked.select("name", "codebook_id", since).orderBy("name").collect()
+    return [row.asDict() for row in found]
 
 
 def _item_sids(
@@ -151,6 +164,8 @@ def _lines(found: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     for book in found.get("codebooks", ()):
         newest = "the newest of its name" if book["is_newest"] else "an older one of its name"
         yield f"codebook {book['codebook_id']} {book['name']!r}, {newest}"
+    for release in found.get("releases", ()):
+        yield "{name!r} means codebook {codebook_id} since {since} UTC".format(**release)
     for name, unit in (("item_sids", "SIDs"), ("sequences", "events")):
         for row in found.get(name, ()):
             called = f" {row['name']!r}" if row["name"] else ""

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, DataType, DoubleType, FloatType
 
 from semantic_ids.codebook import Codebook, present_rows
@@ -19,6 +20,7 @@ __all__ = [
     "ParsedItems",
     "ParsedVectors",
     "chunks_by_length",
+    "embedding_in_words",
     "lengths_of",
     "parse_items",
     "parse_vectors",
@@ -58,6 +60,19 @@ def require_embedding(source: Source, collection: str) -> DataType:
         f"{source.name}: column {collection!r} must be array<float>, array<double> or binary, "
         f"got {found.simpleString()}"
     )
+
+
+def embedding_in_words(source: Source, collection: str, binary_dtype: str) -> str:
+    """Say what the first embedding looks like, such as "text, 384 values of float"."""
+    kind = require_embedding(source, collection)
+    if isinstance(kind, ArrayType):
+        dtype, count = kind.elementType.simpleString(), F.size(source.column(collection))
+    else:
+        dtype = f"{binary_dtype} in BINARY (binary_dtype)"
+        itemsize = np.dtype(binary_dtype).itemsize
+        count = F.floor(F.octet_length(source.column(collection)) / itemsize)
+    first = source.rows.where(source.column(collection).isNotNull()).select(count).first()
+    return f"{collection}, {first[0]:,} values of {dtype}" if first else f"{collection}, all null"
 
 
 def lengths_of(column: pa.Array, binary_dtype: str) -> npt.NDArray[np.int64]:
