@@ -19,6 +19,7 @@ from sequence_builds import DAY, Build, events_table, sids_table
 
 from semantic_ids.errors import TableError
 from semantic_ids.spark.outputs import Output
+from semantic_ids.spark.session import SPARK_ERRORS, sentence_of
 
 pytestmark = pytest.mark.spark
 
@@ -69,6 +70,21 @@ def test_each_user_has_one_segment_and_readers_of_the_version_before_see_what_th
     before = version_of(build.table)
     assert "nothing to do, nothing was written" in build.compact().message
     assert "nothing to do, each user" in build.compact(target_file_mib=65).message
+    assert version_of(build.table) == before
+
+
+def test_a_damaged_page_is_refused_and_not_merged(build):
+    before = version_of(build.table)
+    file = Path(unquote(DeltaTable(build.table).file_uris()[0]))
+    place = pq.ParquetFile(file).schema_arrow.names.index("timestamps")
+    column = pq.read_metadata(file).row_group(0).column(place)
+    damaged = bytearray(file.read_bytes())
+    damaged[column.data_page_offset + column.total_compressed_size - 1] ^= 1
+    file.write_bytes(damaged)
+    file.with_name(f".{file.name}.crc").unlink()  # which a store of objects does not have
+    with pytest.raises(SPARK_ERRORS) as caught:
+        build.compact()
+    assert "CRC checksum verification failed" in sentence_of(caught.value)
     assert version_of(build.table) == before
 
 
