@@ -16,7 +16,13 @@ from semantic_ids.trainers.batch import ExampleBatch
 from semantic_ids.trainers.decode import Piece, rebatch, refuse_nulls
 from semantic_ids.trainers.histories import SequenceHistories
 from semantic_ids.trainers.sharded import ShardedDataset, check_shares
-from semantic_ids.trainers.snapshot import check_names, column_types, list_files, open_table
+from semantic_ids.trainers.snapshot import (
+    check_names,
+    column_types,
+    list_files,
+    open_table,
+    rows_by_file,
+)
 from semantic_ids.trainers.time_order import in_time_order, micros_of, refuse_disorder
 from semantic_ids.trainers.units import list_units
 
@@ -105,7 +111,7 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
         path = str(path)
         table = open_table(path, "examples", version=version, storage_options=storage_options)
         _check_columns(column_types(table), histories.user_id, features, path)
-        files = list_files(table).column("uri").to_pylist()
+        files = rows_by_file(list_files(table))
         columns = list(dict.fromkeys(["user_id", "timestamp", *features]))
         units = list_units(files, columns, filesystem, by_codebook=False)
         super().__init__(

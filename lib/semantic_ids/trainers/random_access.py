@@ -14,8 +14,9 @@ from pyarrow import fs
 from semantic_ids.errors import InputError
 from semantic_ids.trainers.decode import Piece, packed_bytes, refuse_nulls
 from semantic_ids.trainers.lookup import StoredFile, Users
+from semantic_ids.trainers.parquet_files import bounds_of, check_columns, leaf_index, open_file
 from semantic_ids.trainers.point_in_time import Int64Array, Segments
-from semantic_ids.trainers.units import BYTES_PER_READ, bounds_of, leaf_index, open_file
+from semantic_ids.trainers.units import BYTES_PER_READ
 
 MAX_FOOTERS = 4096
 
@@ -42,13 +43,14 @@ class SegmentReader:
     ) -> Iterator[Segments]:
         """Read the segments of users that a file has, with `columns` besides SIDs and times."""
         uri = file.uri
+        names = ["user_id", "n_events", "sids", "timestamps", *columns]
         with open_file(uri, self.filesystem, metadata=self._footers.get(uri)) as opened:
+            check_columns(opened, (*names, "codebook_id"), n_rows=file.n_rows, uri=uri)
             if uri not in self._footers:
                 if len(self._footers) >= MAX_FOOTERS:
                     self._footers.pop(next(iter(self._footers)))
                 self._footers[uri] = opened.metadata
             keys = ["user_id"] if file.codebook_id else ["user_id", "codebook_id"]
-            names = ["user_id", "n_events", "sids", "timestamps", *columns]
             place = leaf_index(opened, "user_id")
             for row_group in range(opened.num_row_groups):
                 near = users.between(bounds_of(opened.metadata.row_group(row_group), place))

@@ -56,9 +56,9 @@ class Snapshot:
     buckets: int | None
 
     @property
-    def files(self) -> list[str]:
-        """URIs of the data files."""
-        return self.log.column("uri").to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
+    def files(self) -> dict[str, int | None]:
+        """URIs of the data files, as ``rows_by_file``."""
+        return rows_by_file(self.log)
 
     def choose(self, columns: Sequence[str] | None) -> list[str]:
         """Return the packed columns asked for, by default all; raise TableError for others."""
@@ -117,6 +117,14 @@ def list_files(table: DeltaTable) -> pa.Table:
     log = actions.sort_by("path")
     uris = [_located(table.table_uri, path) for path in log.column("path").to_pylist()]
     return log.append_column("uri", pa.array(uris, pa.string()))
+
+
+def rows_by_file(log: pa.Table) -> dict[str, int | None]:
+    """Return how many rows the log says that each data file has; None where it does not."""
+    uris = log.column("uri").to_pylist()
+    has_counts = "num_records" in log.column_names
+    counts = log.column("num_records").to_pylist() if has_counts else [None] * len(uris)
+    return dict(zip(uris, counts, strict=True))
 
 
 def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> None:

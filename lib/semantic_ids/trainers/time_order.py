@@ -14,7 +14,8 @@ from pyarrow import fs
 
 from semantic_ids.errors import InputError, TableError
 from semantic_ids.trainers.decode import Piece, refuse_nulls
-from semantic_ids.trainers.units import FOOTER_THREADS, Unit, leaf_index, open_file, statistics_of
+from semantic_ids.trainers.parquet_files import leaf_index, open_file, statistics_of
+from semantic_ids.trainers.units import FOOTER_THREADS, Unit
 
 
 class Span(NamedTuple):
