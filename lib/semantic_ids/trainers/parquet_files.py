@@ -44,6 +44,8 @@ def open_file(
         raise TableError(
             f"files of a pinned version must still be there, {uri} is gone: was the table vacuumed?"
         ) from None
+    except UnicodeDecodeError as error:
+        raise TableError(f"{uri} must hold text in UTF-8, got {error.object[:40]!r}") from None
     except (pa.ArrowException, OSError) as error:
         raise TableError(f"{uri} must be a sound Parquet file, got: {error}") from error
 
@@ -52,17 +54,33 @@ def check_columns(
     file: pq.ParquetFile, names: Iterable[str], *, n_rows: int | None, uri: str
 ) -> None:
     """Raise TableError unless a file has each column once, and the rows that the log says."""
-    found = file.schema_arrow.names
     for name in names:
-        if found.count(name) != 1:
-            raise TableError(
-                f"each file must have one column {name}, got {found.count(name)} in {uri}"
-            )
-    if n_rows is not None and file.metadata.num_rows != n_rows:
+        n = file.schema_arrow.names.count(name)
+        if n != 1:
+            raise TableError(f"each file must have one column {name}, got {n} in {uri}")
+    found = sum(file.metadata.row_group(i).num_rows for i in range(file.num_row_groups))
+    if n_rows is not None and found != n_rows:
         raise TableError(
-            f"{uri} must have the {n_rows} rows that the log of the table says, "
-            f"got {file.metadata.num_rows}"
+            f"{uri} must have the {n_rows} rows that the log of the table says, got {found}"
         )
+
+
+def check_packed(file: pq.ParquetFile, names: Iterable[str], uri: str) -> None:
+    """Raise TableError unless a file's n_events are integers and its packed columns are bytes."""
+    for name in names:
+        kind = file.schema_arrow.field(name).type
+        is_right = pa.types.is_integer(kind) if name == "n_events" else _is_bytes(kind)
+        if not is_right:
+            wanted = "an integer" if name == "n_events" else "binary"
+            raise TableError(f"{name} must be {wanted} in {uri}, got {kind}")
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    try:
+        pa.array([], kind).cast(pa.large_binary())
+    except pa.ArrowException:
+        return False
+    return True
 
 
 def leaf_index(file: pq.ParquetFile, name: str) -> int:

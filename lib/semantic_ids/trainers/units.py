@@ -13,7 +13,13 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from semantic_ids.errors import TableError
-from semantic_ids.trainers.parquet_files import bounds_of, check_columns, leaf_index, open_file
+from semantic_ids.trainers.parquet_files import (
+    bounds_of,
+    check_columns,
+    check_packed,
+    leaf_index,
+    open_file,
+)
 from semantic_ids.trainers.snapshot import check_names
 
 BYTES_PER_READ = 4 << 20
@@ -120,6 +126,7 @@ def units_of(
         groups = [opened.metadata.row_group(i) for i in range(opened.num_row_groups)]
         counts = [{"": group.num_rows} for group in groups]
         if by_codebook:
+            check_packed(opened, set(columns) - {"user_id"}, file)
             counts = _rows_by_codebook(opened, file)
         for i, (group, rows_of) in enumerate(zip(groups, counts, strict=True)):
             for codebook_id, n in rows_of.items():
