@@ -88,7 +88,7 @@ def open_snapshot(
     buckets = table.metadata().configuration.get("semantic_ids.buckets")
     log = list_files(table)
     if ds is not None:
-        first, last = map(_date, ds)
+        first, last = _dates(ds)
         day = log.column("partition.ds")
         log = log.filter(pc.and_(pc.greater_equal(day, first), pc.less_equal(day, last)))
     return Snapshot(
@@ -131,7 +131,9 @@ def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> N
     """Raise TableError for the first name that is not known, with the nearest right one."""
     for name in names:
         if name not in known:
-            raise TableError(f"{what} must be of the table, got {name!r}; {nearest(name, known)}")
+            raise TableError(
+                f"{what} must be of the table, got {name!r}; {nearest(str(name), known)}"
+            )
 
 
 def _open(
@@ -211,6 +213,12 @@ def _located(table_uri: str, path: str) -> str:
     """Return where a file is whose path, in a log, is relative to the table or a URI of its own."""
     uri = path if urlsplit(path).scheme else f"{table_uri.rstrip('/')}/{path}"
     return unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
+
+
+def _dates(ds: DateRange) -> list[datetime.date]:
+    if isinstance(ds, str) or len(ds) != 2:
+        raise InputError(f"ds must be two dates such as 2024-01-31, got {ds!r}")
+    return [_date(value) for value in ds]
 
 
 def _date(value: datetime.date | str) -> datetime.date:
