@@ -293,3 +293,20 @@ def test_a_null_among_the_features_is_refused_with_its_file(tmp_path, sequences)
     dataset = ExampleDataset(tmp_path / "e", SequenceHistories(sequences), 8, features=["score"])
     with pytest.raises(InputError, match=r"score must not be null, got a null in .*parquet"):
         list(dataset)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "said"),
+    [
+        ("timestamp", pa.array(["2024-01-01"]), "timestamp must be timestamp or .*, got string"),
+        ("timestamp", pa.array([1.5]), "timestamp must be timestamp or .*, got double"),
+        ("user_id", pa.array([1.5]), "user_id must be long in .*, got double"),
+        ("user_id", pa.array(["a"]), "user_id must be long in .*, got string"),
+    ],
+)
+def test_a_key_that_is_a_feature_too_is_of_its_type(tmp_path, sequences, name, column, said):
+    histories = SequenceHistories(sequences)
+    columns = {"user_id": pa.array([1]), "timestamp": pa.array([0])}
+    deltalake.write_deltalake(tmp_path / "e", pa.table(columns | {name: column}))
+    with pytest.raises(TableError, match=said):
+        ExampleDataset(tmp_path / "e", histories, 8, features=[name])

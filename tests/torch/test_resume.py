@@ -248,3 +248,43 @@ def test_a_state_of_another_table_of_examples_or_sequences_is_refused(
     state = one.state_dict(next(iter(one)))
     with pytest.raises(InputError, match=said):
         dataset(examples, sequences).load_state_dict(state)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("n_batches", 10**6, "n_batches must be at most 19, those of epoch 0, got 1000000"),
+        ("n_batches", -5, "n_batches must be a whole number, 0 or more, got -5"),
+        ("n_batches", 1.5, "n_batches must be a whole number, 0 or more, got 1.5"),
+        ("n_batches", True, "n_batches must be a whole number, 0 or more, got True"),
+        ("n_batches", None, "n_batches must be a whole number, 0 or more, got None"),
+        ("n_batches", 10**30, r"n_batches must be below 2 \*\* 63, got 10{30}"),
+        ("epoch", -1, "epoch must be a whole number, 0 or more, got -1"),
+        ("epoch", 10**30, r"epoch must be below 2 \*\* 63, got 10{30}"),
+        ("n_streams", 0, "n_streams must be a whole number, 1 or more, got 0"),
+        ("n_streams", 10**6, f"num_workers must be {MAX_STREAMS} or less, got 1000000"),
+    ],
+)
+def test_a_state_with_a_place_that_is_none_is_refused(segments_of, field, value, said):
+    dataset = segments_of()
+    state = dataset.state_dict(next(iter(dataset)))
+    with pytest.raises(InputError, match=said):
+        dataset.load_state_dict(state | {field: value})
+
+
+def test_a_state_that_lacks_a_key_is_refused(sequences):
+    dataset = SequenceDataset(sequences.path, 8)
+    state = dataset.state_dict(next(iter(dataset)))
+    assert state["ds"] is state["shuffle_seed"] is None
+    for name in state:
+        with pytest.raises(InputError, match=f"state must have {name}, as state_dict gives it"):
+            dataset.load_state_dict({key: state[key] for key in state if key != name})
+    with pytest.raises(InputError, match=r"state must have table_id, .*, got None"):
+        dataset.load_state_dict(None)
+
+
+def test_the_state_after_the_last_batch_is_one_to_go_on_from(segments_of):
+    dataset = segments_of()
+    *_, last = dataset
+    dataset.load_state_dict(dataset.state_dict(last))
+    assert users(dataset) == []

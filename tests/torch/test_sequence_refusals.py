@@ -177,7 +177,7 @@ def test_files_that_lack_a_later_column_are_refused(tmp_path):
         lambda a: a if "metaData" not in a else _metadata_of(new.path),
     )
     change_log(old.path, 1, lambda a: a if "metaData" not in a else _metadata_of(new.path))
-    with pytest.raises(TableError, match=r"each file must have a column quantity, got .*parquet"):
+    with pytest.raises(TableError, match="each file must have one column quantity, got 0 in"):
         SequenceDataset(old.path, 8)
 
 
@@ -305,6 +305,7 @@ def in_one_file(segments: list[Segment]) -> list[Segment]:
         ({"rank": 0.5}, "rank must be a whole number, 0 or more, got 0.5"),
         ({"rank": -1}, "rank must be a whole number, 0 or more, got -1"),
         ({"world_size": True}, "world_size must be a whole number, 1 or more, got True"),
+        ({"version": 10**30}, r"version must be below 2 \*\* 63, got 10{30}"),
         ({"version": 1.5}, "version must be a whole number, 0 or more, got 1.5"),
         ({"rank": 2, "world_size": 2}, r"rank must be in \[0, world_size\), got 2 of 2"),
         ({"values": "int"}, "values must be 'sids' or 'bytes', got 'int'"),
@@ -313,6 +314,31 @@ def in_one_file(segments: list[Segment]) -> list[Segment]:
 def test_arguments_out_of_range_are_refused(sequences, arguments, said):
     with pytest.raises(InputError, match=said):
         SequenceDataset(sequences.path, **({"batch_size": 8} | arguments))
+
+
+@pytest.mark.parametrize("arguments", [{"codebook_id": 5}, {"columns": [1]}])
+def test_names_that_are_none_are_refused(sequences, arguments):
+    with pytest.raises(TableError, match=r"(codebook_id|columns) must be of the table, got [51];"):
+        SequenceDataset(sequences.path, 8, **arguments)
+
+
+@pytest.mark.parametrize("ds", [("2024-01-01",), "2024-01-01", ["2024-01-01"] * 3])
+def test_dates_that_are_not_two_are_refused(sequences, ds):
+    with pytest.raises(
+        InputError, match=r"ds must be two dates such as 2024-01-31, got .*2024-01-01"
+    ):
+        SequenceDataset(sequences.path, 8, ds=ds)
+
+
+@pytest.mark.parametrize("user_id", [2**63, -(2**63) - 1])
+def test_users_beyond_int64_are_refused(sequences, user_id):
+    with pytest.raises(InputError, match="user_ids must be int64 as in the table"):
+        SequenceHistories(sequences.path).of([user_id])
+
+
+def test_more_newest_events_than_can_be_counted_are_refused(sequences):
+    with pytest.raises(InputError, match=r"newest must be below 2 \*\* 63, got 10{30}"):
+        SequenceHistories(sequences.path).of([1], newest=10**30)
 
 
 def test_dates_that_are_none_are_refused(sequences):

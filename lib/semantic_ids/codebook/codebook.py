@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from semantic_ids.codebook.layout import Layout
 from semantic_ids.codebook.spec import CodebookSpec
+from semantic_ids.codebook.stage import is_integer
 from semantic_ids.errors import InputError, SpecError, nearest
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ FORMAT = 1
 FUSED_FORMAT = 2
 NORM_BITS = 12
 MAX_SHIFT = 8
+EXPONENTS = range(-100, 111)  # of x; sums of 63 rows of the basis are finite in float32 below 111
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 FloatArray64: TypeAlias = npt.NDArray[np.float64]
@@ -43,7 +45,8 @@ class Codebook:
     basis : ndarray of shape (n_rows, dim), int16
         Rows of V in units of ``2 ** basis_exponent``, each of 2-norm at most 2 ** 12.
     x_exponent, basis_exponent : int
-        Exponents of the grids of rows and basis, ``0 <= x_exponent - basis_exponent <= 8``.
+        Exponents of the grids of rows and basis, the first from -100 to 110,
+        ``0 <= x_exponent - basis_exponent <= 8``.
     metrics : mapping
         Measured while fitting. Not content: it does not change ``codebook_id``.
     fusion : Fusion, optional
@@ -69,9 +72,22 @@ class Codebook:
                 f"basis must have shape ({n_rows}, {dim}) and mean its "
                 f"columns, got {basis.shape} and {mean.shape}"
             )
-        if not 0 <= self.x_exponent - self.basis_exponent <= MAX_SHIFT:
+        n_wrong = dim - int(np.isfinite(mean).sum())
+        if n_wrong:
             raise SpecError(
-                f"x_exponent - basis_exponent must be from 0 to {MAX_SHIFT}, "
+                f"mean must be finite in float32, got NaN or infinity in {n_wrong} of {dim} columns"
+            )
+        if not is_integer(self.x_exponent) or self.x_exponent not in EXPONENTS:
+            raise SpecError(
+                f"x_exponent must be a whole number from {EXPONENTS[0]} to {EXPONENTS[-1]}, "
+                f"got {self.x_exponent!r}"
+            )
+        if (
+            not is_integer(self.basis_exponent)
+            or not 0 <= self.x_exponent - self.basis_exponent <= MAX_SHIFT
+        ):
+            raise SpecError(
+                f"x_exponent - basis_exponent must be a whole number from 0 to {MAX_SHIFT}, "
                 f"got {self.x_exponent} - {self.basis_exponent}"
             )
         if (basis.astype(np.int64) ** 2).sum(axis=1).max(initial=0) > 4**NORM_BITS:

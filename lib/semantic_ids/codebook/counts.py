@@ -10,7 +10,7 @@ import numpy.typing as npt
 from semantic_ids.codebook.equal import count_equal
 from semantic_ids.codebook.ids import split_mix
 from semantic_ids.codebook.layout import MAX_WIDTH, VALUES, Layout
-from semantic_ids.codebook.wire import sids_to_bytes
+from semantic_ids.codebook.wire import bytes_of, sids_to_bytes
 from semantic_ids.errors import ShapeError
 
 CountArray = npt.NDArray[np.int64]
@@ -91,7 +91,7 @@ class SidCounts:
             One for each item.
         """
         given, width = np.asarray(sids, np.int64), len(self._n_values)
-        symbols = sids_to_bytes(given, MAX_WIDTH)
+        symbols = bytes_of(given)
         assigned = (symbols[:, MAX_WIDTH - width :] < self._n_values).all(axis=1)
         assigned &= ~symbols[:, : MAX_WIDTH - width].any(axis=1)
         if not assigned.all():

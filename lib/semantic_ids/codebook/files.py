@@ -42,7 +42,7 @@ def save(codebook: Codebook) -> bytes:
     return save_tensors(tensors, metadata={_KEY: canonical_json(header)})
 
 
-def load(payload: bytes, expected_id: str | None = None) -> Codebook:
+def load(payload: bytes | bytearray | memoryview, expected_id: str | None = None) -> Codebook:
     """Read a codebook from the bytes of ``save``.
 
     Raises
@@ -50,6 +50,9 @@ def load(payload: bytes, expected_id: str | None = None) -> Codebook:
     ArtefactError
         If the bytes are damaged, of an unknown format, or of another codebook than `expected_id`.
     """
+    if not isinstance(payload, bytes | bytearray | memoryview):
+        raise ArtefactError(f"codebook bytes must be bytes, got {type(payload).__name__}")
+    payload = bytes(payload)
     try:
         header = _read_header(payload)
         content = header["content"]
@@ -78,10 +81,12 @@ def load(payload: bytes, expected_id: str | None = None) -> Codebook:
         SpecError,
         AttributeError,
         LookupError,
+        RecursionError,
         TypeError,
         ValueError,
     ) as error:
-        raise ArtefactError(f"codebook bytes are damaged: {error!r}") from error
+        said = f"{error} is missing or unknown" if isinstance(error, KeyError) else error
+        raise ArtefactError(f"codebook bytes are damaged: {said}") from error
     if not is_sound:
         raise ArtefactError(
             "codebook bytes are damaged: their content does not give their codebook_id"

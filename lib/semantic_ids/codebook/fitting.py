@@ -18,10 +18,11 @@ from semantic_ids.codebook.sample import MAX_VALIDATION, Sample, check_sample, h
 from semantic_ids.codebook.spec import CodebookSpec
 from semantic_ids.codebook.stage import is_integer
 from semantic_ids.codebook.vectors import check_vectors
-from semantic_ids.errors import InputError, SpecError
+from semantic_ids.errors import InputError, ShapeError, SpecError
 
 Progress = Callable[[str, float], None]
 
+MAX_DIM = 2**14  # covariances of 2 GiB
 _TYPICAL = 0.999  # quantile of the norms that sets the grid; rows beyond it are encoded in float64
 
 
@@ -62,16 +63,22 @@ def fit(
     Raises
     ------
     ShapeError
-        If the vectors are not 2-d or not real.
+        If the vectors are not 2-d, not real, or longer than 16,384.
     InputError
         If a value is not finite, a few rows are a thousand times as far out as the rest, a vector
-        is too long, or there are fewer rows than digits or centroids.
+        is too long, all are too close to their mean, or there are fewer rows than digits or
+        centroids.
     """
     if not isinstance(spec, CodebookSpec):
         raise SpecError(f"spec must be a CodebookSpec, got {type(spec).__name__}")
     if not is_integer(seed, least=0):
         raise InputError(f"seed must be a whole number of at least 0, got {seed!r}")
     array = check_vectors(vectors)
+    if array.shape[1] > MAX_DIM:
+        raise ShapeError(
+            f"dim must be at most {MAX_DIM:,} to fit, which holds dim x dim covariances, "
+            f"got {array.shape[1]:,}"
+        )
     rng = np.random.default_rng(seed)
     training, held_out = _split(array, validation, rng)
     _check_rows(training, spec)

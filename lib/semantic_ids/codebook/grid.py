@@ -12,12 +12,11 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from semantic_ids.codebook.codebook import MAX_SHIFT, NORM_BITS, BasisArray, FloatArray
+from semantic_ids.codebook.codebook import EXPONENTS, MAX_SHIFT, NORM_BITS, BasisArray, FloatArray
 from semantic_ids.codebook.layout import Layout
 from semantic_ids.codebook.vectors import check_finite
 
 WIDE_BITS = 35
-_EXPONENT_RANGE = (-100, 120)
 
 
 def choose_grid(
@@ -77,7 +76,7 @@ def _exponent_for(norm: float) -> int:
     if not norm > 0:
         return 0
     exponent = math.ceil(math.log2(norm / (2**NORM_BITS - 2**8)))
-    return min(max(exponent, _EXPONENT_RANGE[0]), _EXPONENT_RANGE[1])
+    return min(max(exponent, EXPONENTS[0]), EXPONENTS[-1])
 
 
 def to_grid(

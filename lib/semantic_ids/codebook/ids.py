@@ -39,6 +39,8 @@ def prefix_ids(sids: npt.ArrayLike, width: int, *, table_size: int | None = None
         return prefixes
     if not is_integer(table_size, least=1):
         raise InputError(f"table_size must be a whole number of at least 1, got {table_size!r}")
+    if table_size >= 2**63:
+        raise InputError(f"table_size must be below 2 ** 63, got {table_size}")
     mixed = prefixes.astype(np.uint64) + np.arange(1, width + 1, dtype=np.uint64) * np.uint64(
         0x9E3779B97F4A7C15
     )
@@ -110,8 +112,8 @@ def unique_sids(
     Raises
     ------
     InputError
-        If an item or a value of `assigned` comes twice, a SID is null, or more than 255 items share
-        a SID.
+        If an item or a value of `assigned` comes twice, a value is none that a call returned, a SID
+        is null, or more than 255 items share a SID.
     ShapeError
         If there are not as many SIDs as items.
     """
@@ -127,6 +129,12 @@ def unique_sids(
     kept = dict(assigned or {})
     taken: dict[int, set[int]] = {}
     for item_id, unique in kept.items():
+        is_sid = is_integer(unique, least=0) and unique < VALUES ** (width + 1)
+        if not is_sid or unique % VALUES == VALUES - 1:
+            raise InputError(
+                f"assigned must hold SIDs of {width + 1} bytes, the last below {VALUES - 1}, "
+                f"got {unique!r} for {item_id!r}"
+            )
         if unique % VALUES in taken.get(unique // VALUES, ()):
             raise InputError(f"assigned must be unique, got {unique} twice, once for {item_id!r}")
         taken.setdefault(unique // VALUES, set()).add(unique % VALUES)

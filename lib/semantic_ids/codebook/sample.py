@@ -17,8 +17,8 @@ MAX_VALIDATION = 1024
 MAX_INITIAL = 65536
 FAR = 1000
 MAX_NORM = 2.0**120  # with room to float32's largest
+MIN_NORM = 2.0**-88  # shorter rows are less than 2 ** 12 steps of the finest grid
 _MIDDLE_ROWS = 4096
-_LEAST_EXPONENT = -100  # yet shorter rows count as zeros, as they do on the grid
 
 
 @dataclass(frozen=True)
@@ -58,10 +58,15 @@ class Sample:
             if norm > MAX_NORM:
                 raise InputError(f"vectors must be within 2 ** 120 of their mean, got {norm:.2g}")
             C += centred.T @ centred
+        spread = float(np.sqrt(np.trace(C) / training.sum()))
+        if 0 < spread < MIN_NORM:
+            raise InputError(
+                "vectors must be 2 ** -88 or more from their mean in the root mean square, "
+                f"got {spread:.2g}"
+            )
         _, Q = np.linalg.eigh(C)
-        _, exponent = np.frexp(np.sqrt(np.trace(C) / training.sum()))
-        exponent = max(int(exponent), _LEAST_EXPONENT)
-        return cls(array, training, mean, Q[:, ::-1].astype(np.float32), exponent)
+        _, exponent = np.frexp(spread)
+        return cls(array, training, mean, Q[:, ::-1].astype(np.float32), int(exponent))
 
     def chunks(self, *, every: int = 1, first: int = 0) -> Iterator[FloatArray]:
         """Yield the training rows among rows first, first + every, ..., in PCA coordinates."""

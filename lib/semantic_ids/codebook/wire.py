@@ -26,7 +26,7 @@ def sids_to_bytes(sids: npt.ArrayLike, width: int) -> ByteArray:
     Parameters
     ----------
     sids : ndarray of shape (n,), int64
-        Each in [0, 256 ** width), or the null SID.
+        Each in [0, 256 ** width), of 8 bytes in [0, 2 ** 63), or the null SID.
 
     Returns
     -------
@@ -39,13 +39,18 @@ def sids_to_bytes(sids: npt.ArrayLike, width: int) -> ByteArray:
     """
     _check_width(width)
     array = _as_sids(sids)
-    if width < MAX_WIDTH and array.size:
+    outside = array < null_sid(MAX_WIDTH)
+    if width < MAX_WIDTH:
         outside = (array < 0) | (array >= VALUES**width)
-        if outside.any():
-            raise InputError(
-                f"sids must be in [0, 256 ** {width}), got {array[outside.argmax()].item()}"
-            )
-    return array.astype(">i8").view(np.uint8).reshape(-1, MAX_WIDTH)[:, MAX_WIDTH - width :].copy()
+    if outside.any():
+        limit = f"256 ** {width})" if width < MAX_WIDTH else "2 ** 63), or -1"
+        raise InputError(f"sids must be in [0, {limit}, got {array[outside.argmax()].item()}")
+    return bytes_of(array)[:, MAX_WIDTH - width :].copy()
+
+
+def bytes_of(numbers: SidArray) -> ByteArray:
+    """Return the 8 big-endian bytes of numbers that need not be SIDs, shape (n, 8)."""
+    return numbers.astype(">i8").view(np.uint8).reshape(-1, MAX_WIDTH)
 
 
 def bytes_to_sids(
@@ -210,6 +215,8 @@ def _as_sids(sids: npt.ArrayLike) -> SidArray:
         return array.astype(np.int64)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         raise ShapeError(f"sids must be integers of shape (n,), got {array.dtype} {array.shape}")
+    if array.dtype.kind == "u" and array.max() > np.iinfo(np.int64).max:
+        raise InputError(f"sids must be in [0, 2 ** 63), got {array.max()}")
     return array.astype(np.int64, copy=False)
 
 

@@ -23,10 +23,12 @@ def check_values(values: str) -> None:
 
 
 def check_integer(name: str, value: Any, *, least: int) -> None:
-    """Raise InputError unless an argument is a whole number of at least `least`."""
+    """Raise InputError unless an argument is an int64 of at least `least`."""
     is_whole = isinstance(value, Integral) and not isinstance(value, bool)
     if not is_whole or value < least:
         raise InputError(f"{name} must be a whole number, {least} or more, got {value!r}")
+    if value >= 2**63:
+        raise InputError(f"{name} must be below 2 ** 63, got {value!r}")
 
 
 def as_user_ids(user_ids: UserIds, kind: pa.DataType) -> pa.Array:
@@ -35,7 +37,7 @@ def as_user_ids(user_ids: UserIds, kind: pa.DataType) -> pa.Array:
     Raises
     ------
     InputError
-        If they are of another type, or one is null.
+        If they are of another type, or one is null or text that is not UTF-8.
     """
     found = user_ids.numpy(force=True) if isinstance(user_ids, Tensor) else user_ids
     is_kind = pa.types.is_integer if pa.types.is_integer(kind) else _is_text
@@ -43,7 +45,9 @@ def as_user_ids(user_ids: UserIds, kind: pa.DataType) -> pa.Array:
         found = found if len(found) else pa.array([], kind)
         ids = found if isinstance(found, pa.Array) else pa.array(found)
         ids = ids.cast(kind) if is_kind(ids.type) else None
-    except (pa.ArrowException, TypeError, ValueError, UnicodeError):
+        if ids is not None:
+            ids.validate(full=True)
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
         ids = None
     if ids is None or ids.null_count:
         raise InputError(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from semantic_ids.codebook import bytes_to_sids
-from semantic_ids.errors import InputError
+from semantic_ids.errors import InputError, TableError
 from semantic_ids.trainers.arguments import Values
 from semantic_ids.trainers.batch import SequenceBatch
 
@@ -64,7 +64,7 @@ class Decoder:
     def __call__(self, pieces: Sequence[Piece]) -> SequenceBatch:
         """Decode one batch; its rows have user_id, n_events, sids and the packed columns."""
         for piece in pieces:
-            refuse_nulls(piece)
+            check_rows(piece)
         n_events = [piece.rows.column("n_events").to_numpy().astype(np.int64) for piece in pieces]
         offsets = np.zeros(sum(map(len, n_events)) + 1, np.int64)
         np.cumsum(_joined(n_events), out=offsets[1:])
@@ -110,11 +110,24 @@ def blob_of(column: pa.Array) -> tuple[ByteBuffer, Int64Array]:
     return data if data.flags.writeable else data.copy(), ends[1:] - ends[:-1]
 
 
-def refuse_nulls(piece: Piece) -> None:
-    """Raise InputError for the first column with a null."""
+def check_rows(piece: Piece) -> None:
+    """Raise for the first column with a null, or with text that is not UTF-8.
+
+    Raises
+    ------
+    InputError, TableError
+    """
     for name in piece.rows.schema.names:
-        if piece.rows.column(name).null_count:
+        column = piece.rows.column(name)
+        if column.null_count:
             raise InputError(f"{name} must not be null, got a null in {piece.file}")
+        if pa.types.is_string(column.type):
+            try:
+                column.validate(full=True)
+            except pa.ArrowInvalid:
+                raise TableError(
+                    f"{name} must be text in UTF-8, got other bytes in {piece.file}"
+                ) from None
 
 
 def packed_bytes(piece: Piece, name: str, n_events: Int64Array, *, itemsize: int) -> ByteBuffer:

@@ -13,10 +13,16 @@ from torch import Tensor
 from semantic_ids.errors import InputError, TableError
 from semantic_ids.trainers.arguments import check_integer
 from semantic_ids.trainers.batch import ExampleBatch
-from semantic_ids.trainers.decode import Piece, rebatch, refuse_nulls
+from semantic_ids.trainers.decode import Piece, check_rows, rebatch
 from semantic_ids.trainers.histories import SequenceHistories
 from semantic_ids.trainers.sharded import ShardedDataset, check_shares
-from semantic_ids.trainers.snapshot import check_names, column_types, list_files, open_table
+from semantic_ids.trainers.snapshot import (
+    check_names,
+    column_types,
+    list_files,
+    open_table,
+    rows_by_file,
+)
 from semantic_ids.trainers.time_order import in_time_order, micros_of, refuse_disorder
 from semantic_ids.trainers.units import list_units
 
@@ -105,7 +111,7 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
         path = str(path)
         table = open_table(path, "examples", version=version, storage_options=storage_options)
         _check_columns(column_types(table), histories.user_id, features, path)
-        files = list_files(table).column("uri").to_pylist()
+        files = rows_by_file(list_files(table))
         columns = list(dict.fromkeys(["user_id", "timestamp", *features]))
         units = list_units(files, columns, filesystem, by_codebook=False)
         super().__init__(
@@ -129,7 +135,7 @@ class ExampleDataset(ShardedDataset[ExampleBatch]):
         latest = int(np.iinfo(np.int64).min)
         for window in rebatch(pieces, self._window):
             for piece in window:
-                refuse_nulls(piece)
+                check_rows(piece)
             rows = pa.Table.from_batches([piece.rows for piece in window]).combine_chunks()
             times = micros_of(rows.column("timestamp"))
             if self._order == "time":
@@ -180,7 +186,7 @@ def _check_columns(
     found: dict[str, str], user_id: pa.DataType, features: Sequence[str], path: str
 ) -> None:
     types = {"user_id": ("long" if pa.types.is_integer(user_id) else "string",), "timestamp": TIMES}
-    for name, allowed in (types | dict.fromkeys(features, FEATURES)).items():
+    for name, allowed in (dict.fromkeys(features, FEATURES) | types).items():
         check_names([name], found, what=f"columns of {path}")
         if found[name] not in allowed:
             raise TableError(f"{name} must be {' or '.join(allowed)} in {path}, got {found[name]}")

@@ -213,13 +213,14 @@ def _units(
     files: Iterable[StoredFile], codebook_id: str | None, filesystem: fs.FileSystem | None
 ) -> Iterator[Unit]:
     for file in files:
-        for unit in units_of(file.uri, ["user_id"], filesystem):
+        columns = ["user_id", "n_events", "sids"]
+        for unit in units_of(file.uri, columns, filesystem, n_rows=file.n_rows):
             if unit.codebook_id == codebook_id:
                 yield unit
 
 
 def _codebooks(files: Sequence[StoredFile], filesystem: fs.FileSystem | None) -> set[str]:
     """Return the codebooks of a table: as the log says or, where it does not, the footers."""
-    unsaid = [file.uri for file in files if file.codebook_id is None]
+    unsaid = {file.uri: file.n_rows for file in files if file.codebook_id is None}
     units = list_units(unsaid, ["user_id"], filesystem)
     return {file.codebook_id for file in files if file.codebook_id} | {u.codebook_id for u in units}

@@ -26,6 +26,7 @@ class StoredFile(NamedTuple):
     """
 
     uri: str
+    n_rows: int | None
     bucket: int
     ds: int
     users: tuple[Any, Any] | None
@@ -62,14 +63,15 @@ def files_of(snapshot: Snapshot) -> list[StoredFile]:
     return [
         StoredFile(
             uri,
+            n_rows,
             bucket,
             (ds - EPOCH).days,
             None if None in users else users,
             first_us,
             codebooks[0] if codebooks[0] == codebooks[1] and n_nulls == 0 else None,
         )
-        for uri, bucket, ds, users, first_us, codebooks, n_nulls in zip(
-            snapshot.files,
+        for (uri, n_rows), bucket, ds, users, first_us, codebooks, n_nulls in zip(
+            snapshot.files.items(),
             column("partition.bucket"),
             column("partition.ds"),
             bounds["user_id"],

@@ -11,11 +11,18 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import fs
 
-from semantic_ids.errors import InputError
-from semantic_ids.trainers.decode import Piece, packed_bytes, refuse_nulls
+from semantic_ids.errors import InputError, TableError
+from semantic_ids.trainers.decode import Piece, check_rows, packed_bytes
 from semantic_ids.trainers.lookup import StoredFile, Users
+from semantic_ids.trainers.parquet_files import (
+    bounds_of,
+    check_columns,
+    check_packed,
+    leaf_index,
+    open_file,
+)
 from semantic_ids.trainers.point_in_time import Int64Array, Segments
-from semantic_ids.trainers.units import BYTES_PER_READ, bounds_of, leaf_index, open_file
+from semantic_ids.trainers.units import BYTES_PER_READ
 
 MAX_FOOTERS = 4096
 
@@ -42,21 +49,27 @@ class SegmentReader:
     ) -> Iterator[Segments]:
         """Read the segments of users that a file has, with `columns` besides SIDs and times."""
         uri = file.uri
+        names = ["n_events", "sids", "timestamps", *columns]
+        keys = ["user_id", "codebook_id"]
         with open_file(uri, self.filesystem, metadata=self._footers.get(uri)) as opened:
+            check_columns(opened, (*keys, *names), n_rows=file.n_rows, uri=uri)
+            check_packed(opened, names, uri)
             if uri not in self._footers:
                 if len(self._footers) >= MAX_FOOTERS:
                     self._footers.pop(next(iter(self._footers)))
                 self._footers[uri] = opened.metadata
-            keys = ["user_id"] if file.codebook_id else ["user_id", "codebook_id"]
-            names = ["user_id", "n_events", "sids", "timestamps", *columns]
-            place = leaf_index(opened, "user_id")
+            user_id, codebook_id = (leaf_index(opened, key) for key in keys)
             for row_group in range(opened.num_row_groups):
-                near = users.between(bounds_of(opened.metadata.row_group(row_group), place))
+                group = opened.metadata.row_group(row_group)
+                near = users.between(bounds_of(group, user_id))
                 if len(near.ids):
-                    read = opened.read_row_group(row_group, keys, use_threads=False)
+                    is_known = _is_all_of(file, bounds_of(group, codebook_id))
+                    wanted = keys[:1] if is_known else keys
+                    read = opened.read_row_group(row_group, wanted, use_threads=False)
+                    check_rows(Piece(read, uri))
                     rows, found = self._rows_of(read, near)
                     for piece, owners in _pieces(
-                        opened, row_group, rows, users=found, names=names, uri=uri
+                        opened, row_group, rows, users=found, names=["user_id", *names], uri=uri
                     ):
                         yield self._segments(piece, owners, ds=file.ds, columns=columns)
 
@@ -66,7 +79,7 @@ class SegmentReader:
         is_wanted = places.is_valid()
         if "codebook_id" in keys.column_names:
             is_ours = pc.equal(keys.column("codebook_id"), self.codebook_id)
-            is_wanted = pc.and_(is_wanted, is_ours.fill_null(False))
+            is_wanted = pc.and_(is_wanted, is_ours)
         rows = np.flatnonzero(is_wanted.to_numpy())
         return rows, users.numbers[places.take(pa.array(rows)).to_numpy()]
 
@@ -78,7 +91,7 @@ class SegmentReader:
         ds: int,
         columns: Mapping[str, np.dtype[Any]],
     ) -> Segments:
-        refuse_nulls(piece)
+        check_rows(piece)
         lengths = piece.rows.column("n_events").to_numpy().astype(np.int64)
 
         def packed(name: str, dtype: np.dtype[Any]) -> npt.NDArray[Any]:
@@ -86,9 +99,12 @@ class SegmentReader:
 
         sids = packed_bytes(piece, "sids", lengths, itemsize=self.width)
         times = packed("timestamps", np.dtype("<i8"))
+        columns_of = {name: packed(name, dtype) for name, dtype in columns.items()}
+        has_events = lengths > 0
+        users, lengths = users[has_events], lengths[has_events]
         stops = lengths.cumsum()
         starts = stops - lengths
-        _refuse_disorder(times, starts, piece)
+        _refuse_disorder(times, starts, piece.rows.column("user_id").filter(has_events), piece.file)
         return Segments(
             users=users,
             ds=np.full(len(users), ds),
@@ -97,10 +113,7 @@ class SegmentReader:
             stored=np.zeros(len(users), np.int64),
             lengths=lengths,
             times=times,
-            packed={
-                "sids": sids.reshape(-1, self.width),
-                **{name: packed(name, dtype) for name, dtype in columns.items()},
-            },
+            packed={"sids": sids.reshape(-1, self.width), **columns_of},
         )
 
 
@@ -125,21 +138,34 @@ def _pieces(
         low, high = np.searchsorted(rows, [start, start + batch.num_rows])
         if low < high:
             own = batch.take(pa.array(rows[low:high] - start))
-            has_events = pc.greater(own.column("n_events"), 0).fill_null(True).to_numpy(False)
-            piece = Piece(own if has_events.all() else own.filter(has_events), uri)
-            if piece.rows.num_rows:
-                yield piece, users[low:high][has_events]
+            yield Piece(own, uri), users[low:high]
         start += batch.num_rows
         if high == len(rows):
             return
 
 
-def _refuse_disorder(times: Int64Array, starts: Int64Array, piece: Piece) -> None:
+def _is_all_of(file: StoredFile, said: tuple[str, str] | None) -> bool:
+    """Whether a row group's statistics say that all its rows are of the file's one codebook.
+
+    Raises
+    ------
+    TableError
+        If they say otherwise than the log does.
+    """
+    if file.codebook_id and said and set(said) != {file.codebook_id}:
+        raise TableError(
+            f"codebook_id must be {file.codebook_id} in {file.uri}, as the log of the table says, "
+            f"got {said[0] if said[0] != file.codebook_id else said[1]}"
+        )
+    return bool(file.codebook_id and said)
+
+
+def _refuse_disorder(times: Int64Array, starts: Int64Array, users: pa.Array, file: str) -> None:
     falls = times[1:] < times[:-1]
     falls[starts[1:] - 1] = False
     if falls.any():
         row = int(np.searchsorted(starts, falls.argmax(), side="right")) - 1
         raise InputError(
             "timestamps must not decrease within a segment, got one that does for user "
-            f"{piece.rows.column('user_id')[row].as_py()!r} in {piece.file}"
+            f"{users[row].as_py()!r} in {file}"
         )

@@ -3,7 +3,7 @@
 import dataclasses
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
 from typing import Any, Generic, Protocol, Self, TypeVar
@@ -15,7 +15,7 @@ from semantic_ids.errors import InputError
 from semantic_ids.trainers.arguments import check_integer
 from semantic_ids.trainers.batch import Position
 from semantic_ids.trainers.decode import Piece
-from semantic_ids.trainers.start import Start
+from semantic_ids.trainers.start import Start, check_streams
 from semantic_ids.trainers.streams import Turns, deal, shuffle_files
 from semantic_ids.trainers.units import BYTES_PER_READ, Unit, read_units
 
@@ -134,14 +134,29 @@ class ShardedDataset(IterableDataset[Batch], Generic[Batch]):
         Raises
         ------
         InputError
-            If the state is of another table, version, codebook, seed, batch size, rank or world
-            size; and from the iteration, if the DataLoader has another number of workers.
+            If the state is none of ``state_dict``, or of another table, version, codebook, seed,
+            batch size, rank or world size; and from the iteration, if the DataLoader has another
+            number of workers.
         """
-        for name, here in (self._identity() | self._shares()).items():
-            if state.get(name) != here:
-                raise InputError(f"{name} must be that of the state, {state.get(name)}, got {here}")
-        fields = (field.name for field in dataclasses.fields(Position))
-        self._start.load(Position(**{name: state[name] for name in fields}))
+        fields = [field.name for field in dataclasses.fields(Position)]
+        own = self._identity() | self._shares()
+        for name in (*own, *fields):
+            if not isinstance(state, Mapping) or name not in state:
+                raise InputError(f"state must have {name}, as state_dict gives it, got {state!r}")
+        for name, here in own.items():
+            if state[name] != here:
+                raise InputError(f"{name} must be that of the state, {state[name]}, got {here}")
+        for name in fields:
+            check_integer(name, state[name], least=1 if name == "n_streams" else 0)
+        position = Position(**{name: int(state[name]) for name in fields})
+        check_streams(position.n_streams)
+        _, turns = self._deal(position.epoch, position.n_streams)
+        if position.n_batches > sum(turns.n_batches):
+            raise InputError(
+                f"n_batches must be at most {sum(turns.n_batches)}, those of epoch "
+                f"{position.epoch}, got {position.n_batches}"
+            )
+        self._start.load(position)
 
     def _shares(self) -> dict[str, Any]:
         return {

@@ -56,9 +56,9 @@ class Snapshot:
     buckets: int | None
 
     @property
-    def files(self) -> list[str]:
-        """URIs of the data files."""
-        return self.log.column("uri").to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
+    def files(self) -> dict[str, int | None]:
+        """URIs of the data files, as ``rows_by_file``."""
+        return rows_by_file(self.log)
 
     def choose(self, columns: Sequence[str] | None) -> list[str]:
         """Return the packed columns asked for, by default all; raise TableError for others."""
@@ -88,7 +88,7 @@ def open_snapshot(
     buckets = table.metadata().configuration.get("semantic_ids.buckets")
     log = list_files(table)
     if ds is not None:
-        first, last = map(_date, ds)
+        first, last = _dates(ds)
         day = log.column("partition.ds")
         log = log.filter(pc.and_(pc.greater_equal(day, first), pc.less_equal(day, last)))
     return Snapshot(
@@ -119,11 +119,21 @@ def list_files(table: DeltaTable) -> pa.Table:
     return log.append_column("uri", pa.array(uris, pa.string()))
 
 
+def rows_by_file(log: pa.Table) -> dict[str, int | None]:
+    """Return how many rows the log says that each data file has; None where it does not."""
+    uris = log.column("uri").to_pylist()
+    has_counts = "num_records" in log.column_names
+    counts = log.column("num_records").to_pylist() if has_counts else [None] * len(uris)
+    return dict(zip(uris, counts, strict=True))
+
+
 def check_names(names: Iterable[str], known: Collection[str], *, what: str) -> None:
     """Raise TableError for the first name that is not known, with the nearest right one."""
     for name in names:
         if name not in known:
-            raise TableError(f"{what} must be of the table, got {name!r}; {nearest(name, known)}")
+            raise TableError(
+                f"{what} must be of the table, got {name!r}; {nearest(str(name), known)}"
+            )
 
 
 def _open(
@@ -203,6 +213,12 @@ def _located(table_uri: str, path: str) -> str:
     """Return where a file is whose path, in a log, is relative to the table or a URI of its own."""
     uri = path if urlsplit(path).scheme else f"{table_uri.rstrip('/')}/{path}"
     return unquote(urlsplit(uri).path) if uri.startswith("file:") else uri
+
+
+def _dates(ds: DateRange) -> list[datetime.date]:
+    if isinstance(ds, str) or len(ds) != 2:
+        raise InputError(f"ds must be two dates such as 2024-01-31, got {ds!r}")
+    return [_date(value) for value in ds]
 
 
 def _date(value: datetime.date | str) -> datetime.date:

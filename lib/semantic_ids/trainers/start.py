@@ -47,8 +47,7 @@ class Start:
         InputError
             If the place was taken with another number of streams, or there are too many.
         """
-        if n_streams > MAX_STREAMS:
-            raise InputError(f"num_workers must be {MAX_STREAMS} or less, got {n_streams}")
+        check_streams(n_streams)
         epoch, n_batches, taken_from, serial = self._current()
         own = int(self._used[stream])
         is_used = own == serial if taken_from == n_streams else self._is_used(serial)
@@ -74,6 +73,12 @@ class Start:
 
     def _is_used(self, serial: int) -> bool:
         return bool((self._used == serial).any())
+
+
+def check_streams(n_streams: int) -> None:
+    """Raise InputError where there are more streams than an iteration can have."""
+    if n_streams > MAX_STREAMS:
+        raise InputError(f"num_workers must be {MAX_STREAMS} or less, got {n_streams}")
 
 
 def _shared(n: int) -> Tensor:

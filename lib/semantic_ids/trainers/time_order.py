@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from semantic_ids.errors import InputError, TableError
-from semantic_ids.trainers.decode import Piece, refuse_nulls
-from semantic_ids.trainers.units import FOOTER_THREADS, Unit, leaf_index, open_file, statistics_of
+from semantic_ids.trainers.decode import Piece, check_rows
+from semantic_ids.trainers.parquet_files import leaf_index, open_file, statistics_of
+from semantic_ids.trainers.units import FOOTER_THREADS, Unit
 
 
 class Span(NamedTuple):
@@ -89,7 +90,7 @@ def _bounds(file: pq.ParquetFile, unit: Unit) -> tuple[int, int]:
     for rows in file.iter_batches(
         row_groups=[unit.row_group], columns=["timestamp"], use_threads=False
     ):
-        refuse_nulls(Piece(rows, unit.file))
+        check_rows(Piece(rows, unit.file))
         times = micros_of(rows.column("timestamp"))
         bounds += [int(times.min()), int(times.max())]
     return min(bounds), max(bounds)

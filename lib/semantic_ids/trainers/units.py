@@ -1,12 +1,10 @@
 """The units in which a table is shared out: row groups of its files, and their rows."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import chain, islice
-from typing import Any, NamedTuple
-from urllib.parse import unquote
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +13,13 @@ import pyarrow.parquet as pq
 from pyarrow import fs
 
 from semantic_ids.errors import TableError
+from semantic_ids.trainers.parquet_files import (
+    bounds_of,
+    check_columns,
+    check_packed,
+    leaf_index,
+    open_file,
+)
 from semantic_ids.trainers.snapshot import check_names
 
 BYTES_PER_READ = 4 << 20
@@ -38,7 +43,7 @@ class Unit(NamedTuple):
 
 
 def list_units(
-    files: Sequence[str],
+    files: Mapping[str, int | None],
     columns: Sequence[str],
     filesystem: fs.FileSystem | None,
     *,
@@ -46,16 +51,21 @@ def list_units(
 ) -> list[Unit]:
     """List the row groups of files, in order, from their footers.
 
-    Where rows have no codebook, `by_codebook` is False and the units' codebook_id is empty.
+    `files` are URIs with the rows that the log gives them, None where it does not say. Where rows
+    have no codebook, `by_codebook` is False and the units' codebook_id is empty.
 
     Raises
     ------
     TableError
-        If a file is gone or damaged, lacks a column, or has rows whose codebook_id is null.
+        If a file is gone or damaged, has other rows or columns than the table says, or rows whose
+        codebook_id is null.
     """
     with ThreadPoolExecutor(FOOTER_THREADS) as threads:
         per_file = threads.map(
-            lambda file: units_of(file, columns, filesystem, by_codebook=by_codebook), files
+            lambda file: units_of(
+                file, columns, filesystem, n_rows=files[file], by_codebook=by_codebook
+            ),
+            files,
         )
         return [unit for units in per_file for unit in units]
 
@@ -105,23 +115,23 @@ def units_of(
     columns: Sequence[str],
     filesystem: fs.FileSystem | None,
     *,
+    n_rows: int | None,
     by_codebook: bool = True,
 ) -> list[Unit]:
     """List the row groups of one file, as ``list_units``."""
     units = []
+    names = (*columns, "codebook_id") if by_codebook else columns
     with open_file(file, filesystem) as opened:
-        names = opened.schema_arrow.names
-        for name in (*columns, "codebook_id") if by_codebook else columns:
-            if name not in names:
-                raise TableError(f"each file must have a column {name}, got {file} without it")
+        check_columns(opened, names, n_rows=n_rows, uri=file)
         groups = [opened.metadata.row_group(i) for i in range(opened.num_row_groups)]
         counts = [{"": group.num_rows} for group in groups]
         if by_codebook:
+            check_packed(opened, set(columns) - {"user_id"}, file)
             counts = _rows_by_codebook(opened, file)
         for i, (group, rows_of) in enumerate(zip(groups, counts, strict=True)):
-            for codebook_id, n_rows in rows_of.items():
+            for codebook_id, n in rows_of.items():
                 row_bytes = group.total_byte_size // max(1, group.num_rows) + 1
-                units.append(Unit(file, i, codebook_id, n_rows, row_bytes, len(rows_of) > 1))
+                units.append(Unit(file, i, codebook_id, n, row_bytes, len(rows_of) > 1))
     return units
 
 
@@ -145,25 +155,6 @@ def _rows_by_codebook(file: pq.ParquetFile, uri: str) -> list[dict[str, int]]:
             f"of {uri}"
         )
     return found
-
-
-def leaf_index(file: pq.ParquetFile, name: str) -> int:
-    """Return the place of a column among a row group's, which has one for each part of a struct."""
-    schema = file.metadata.schema
-    return next(i for i in range(len(schema)) if schema.column(i).path == name)
-
-
-def statistics_of(group: pq.RowGroupMetaData, column: int) -> pq.Statistics | None:
-    """Return the statistics of a row group's column, None unless they hold for each of its rows."""
-    found = group.column(column).statistics
-    is_known = found is not None and found.has_min_max and found.null_count == 0
-    return found if is_known else None
-
-
-def bounds_of(group: pq.RowGroupMetaData, column: int) -> tuple[Any, Any] | None:
-    """Return the least and the greatest value of a row group's column, None if not known."""
-    found = statistics_of(group, column)
-    return None if found is None else (found.min, found.max)
 
 
 def find_width(units: Iterable[Unit], filesystem: fs.FileSystem | None) -> int | None:
@@ -190,37 +181,3 @@ def _widths_of(rows: pa.RecordBatch) -> list[int]:
     has_some = (n_events > 0) & (n_bytes > 0)
     widths, rests = np.divmod(n_bytes[has_some], n_events[has_some])
     return widths[rests == 0].tolist()  # type: ignore[no-any-return]  # pyarrow has no types
-
-
-@contextmanager
-def open_file(
-    uri: str, filesystem: fs.FileSystem | None, *, metadata: pq.FileMetaData | None = None
-) -> Iterator[pq.ParquetFile]:
-    """Open a Parquet file; with its `metadata` at hand the footer is not read again.
-
-    Raises
-    ------
-    TableError
-        If the file is gone or damaged, also where that shows while it is read.
-    """
-    try:
-        if filesystem is not None:
-            path = unquote(uri.rpartition("://")[-1]) if "://" in uri else uri
-        elif "://" in uri:
-            filesystem, path = fs.FileSystem.from_uri(uri)
-        else:
-            filesystem, path = fs.LocalFileSystem(use_mmap=True), uri
-        is_local = isinstance(filesystem, fs.LocalFileSystem)
-        with filesystem.open_input_file(path) as source:
-            yield pq.ParquetFile(
-                source,
-                metadata=metadata,
-                pre_buffer=not is_local,
-                coerce_int96_timestamp_unit="us",
-            )
-    except FileNotFoundError:
-        raise TableError(
-            f"files of a pinned version must still be there, {uri} is gone: was the table vacuumed?"
-        ) from None
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"{uri} must be a sound Parquet file, got: {error}") from error

@@ -1,13 +1,24 @@
 import json
 import pickle
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from safetensors.numpy import load as load_tensors
 
-from semantic_ids.codebook import encode, load, load_file, save, save_file
-from semantic_ids.errors import ArtefactError
+from semantic_ids.codebook import (
+    Codebook,
+    CodebookSpec,
+    decode,
+    encode,
+    load,
+    load_file,
+    save,
+    save_file,
+    sids_of,
+)
+from semantic_ids.errors import ArtefactError, SpecError
 
 
 def test_a_codebook_survives_its_bytes(codebook, vectors):
@@ -89,6 +100,58 @@ def test_a_changed_header_is_refused(codebook, old, new, message):
         load(payload.replace(old, new))
 
 
+def with_header(payload: bytes, text: str) -> bytes:
+    """Give bytes of which the header that safetensors starts with is another."""
+    (length,) = struct.unpack("<Q", payload[:8])
+    return struct.pack("<Q", len(text)) + text.encode() + payload[8 + length :]
+
+
+@pytest.mark.parametrize("is_inner", [False, True])
+def test_a_header_of_many_brackets_is_refused(codebook, is_inner):
+    brackets = "[" * 200_000
+    header = {"__metadata__": {"semantic_ids": brackets}}
+    changed = with_header(save(codebook), json.dumps(header) if is_inner else brackets)
+    with pytest.raises(ArtefactError, match="codebook bytes are damaged: maximum recursion depth"):
+        load(changed)
+
+
+def test_damage_is_told_in_words(codebook):
+    payload = save(codebook)
+    with pytest.raises(ArtefactError, match=r"are damaged: 'x_exponent' is missing or unknown$"):
+        load(payload.replace(b"x_exponent", b"y_exponent"))
+    with pytest.raises(ArtefactError, match=r"are damaged: 'BF16' is missing or unknown$"):
+        load(payload.replace(b'"dtype":"I16"', b'"dtype":"BF16"', 1).replace(b"  ", b" ", 1))
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview])
+def test_bytes_of_any_kind_are_read(codebook, kind):
+    assert load(kind(save(codebook))) == codebook
+
+
+def test_what_is_no_bytes_is_refused(codebook):
+    with pytest.raises(ArtefactError, match="codebook bytes must be bytes, got str"):
+        load("codebook")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"mean": np.nan}, "mean must be finite in float32, got NaN or infinity in 1 of"),
+        ({"mean": np.inf}, "mean must be finite in float32, got NaN or infinity in 1 of"),
+        ({"x_exponent": 5000}, "x_exponent must be a whole number from -100 to 110, got 5000"),
+        ({"x_exponent": -101}, "x_exponent must be a whole number from -100 to 110, got -101"),
+        ({"x_exponent": 1.0}, "x_exponent must be a whole number from -100 to 110, got 1.0"),
+        ({"basis_exponent": 0.5}, "x_exponent - basis_exponent must be a whole number from 0 to"),
+    ],
+)
+def test_a_codebook_that_decodes_to_no_numbers_is_refused(codebook, wrong, said):
+    values = {"x_exponent": 1, "basis_exponent": 1} | wrong
+    mean = codebook.mean.copy()
+    mean[0] = values.pop("mean", 0)
+    with pytest.raises(SpecError, match=said):
+        replace(codebook, mean=mean, **values)
+
+
 @pytest.mark.parametrize("name", ["content", "spec", "metrics"])
 @pytest.mark.parametrize("value", [3, [1], "text", None])
 def test_a_header_of_other_types_is_refused(codebook, name, value):
@@ -100,3 +163,13 @@ def test_a_header_of_other_types_is_refused(codebook, name, value):
     changed = json.dumps(outer).encode()
     with pytest.raises(ArtefactError, match="damaged"):
         load(struct.pack("<Q", len(changed)) + changed + payload[8 + length :])
+
+
+def test_the_largest_exponent_decodes_to_finite_numbers_and_the_next_would_not():
+    rows = np.full((63, 1), 4096)
+    codebook = Codebook(CodebookSpec([{"binary": 63}]), {"e": 1}, [0], rows, 110, 110)
+    largest = decode(sids_of(np.ones((1, 63)), codebook), codebook)
+    assert np.isfinite(largest).all()
+    assert float(largest[0, 0]) * 2 > float(np.finfo(np.float32).max)
+    with pytest.raises(SpecError, match="x_exponent must be a whole number from -100 to 110"):
+        replace(codebook, x_exponent=111, basis_exponent=111)

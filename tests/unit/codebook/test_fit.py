@@ -279,10 +279,17 @@ def test_vectors_of_any_scale_are_fitted_alike(vectors, scale):
     assert errors[1] == pytest.approx(errors[0], abs=0.02)
 
 
-def test_vectors_too_short_for_any_grid_decode_to_their_mean(vectors):
-    rows = (vectors.astype(np.float64) * 1e-42).astype(np.float32)
-    codebook = fit(rows, CodebookSpec(STAGES["mixed"], rounds=1))
-    np.testing.assert_allclose(decode(encode(rows, codebook), codebook), 0, atol=1e-30)
+@pytest.mark.parametrize("scale", [1e-28, 1e-38, 1e-42])
+def test_vectors_too_short_for_any_grid_are_refused(vectors, scale):
+    rows = (vectors.astype(np.float64) * scale).astype(np.float32)
+    with pytest.raises(InputError, match=r"vectors must be 2 \*\* -88 or more from their mean"):
+        fit(rows, CodebookSpec(STAGES["mixed"], rounds=1))
+
+
+def test_vectors_with_more_columns_than_covariances_fit_are_refused():
+    rows = np.zeros((20, 2**14 + 1), np.float32)
+    with pytest.raises(ShapeError, match=r"dim must be at most 16,384 to fit, .* got 16,385"):
+        fit(rows, TERNARY)
 
 
 def test_vectors_too_long_to_multiply_are_refused(vectors):

@@ -29,6 +29,16 @@ def test_hashed_prefixes_fit_the_table_and_tell_lengths_apart():
     for wrong in (0, 1.5):
         with pytest.raises(InputError, match=f"table_size must be .* at least 1, got {wrong}"):
             prefix_ids([0], 1, table_size=wrong)
+    assert prefix_ids(sids, 4, table_size=2**63 - 1).min() >= 0
+    with pytest.raises(InputError, match=rf"table_size must be below 2 \*\* 63, got {2**64 - 1}"):
+        prefix_ids([0], 1, table_size=2**64 - 1)
+
+
+@pytest.mark.parametrize("function", [prefix_ids, tokens])
+def test_negative_sids_are_refused_at_any_width(function):
+    for width in (7, 8):
+        with pytest.raises(InputError, match=r"sids must be in \[0, .* got -5"):
+            function([-5], width)
 
 
 def test_tokens_spell_bytes():
@@ -69,6 +79,13 @@ def test_unique_sids_have_limits():
         unique_sids([1, 2], [2], 1)
     with pytest.raises(InputError, match="assigned must be unique, got 1280 twice, once for 2"):
         unique_sids([3], [5], 1, assigned={1: 0x0500, 2: 0x0500})
+
+
+@pytest.mark.parametrize("wrong", [256.5, "1280", -1, 0x05FF, 0x010500, None])
+def test_assigned_sids_that_were_never_handed_out_are_refused(wrong):
+    message = rf"assigned must hold SIDs of 2 bytes, the last below 255, got {wrong!r} for 2"
+    with pytest.raises(InputError, match=message):
+        unique_sids([1], [5], 1, assigned={1: 0x0500, 2: wrong})
 
 
 def test_the_null_sid_is_neither_spelt_nor_made_unique():

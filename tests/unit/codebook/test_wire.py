@@ -51,6 +51,8 @@ def test_bytes_are_read_from_any_memory_into_any_place(width):
 def test_bytes_survive_as_sids(data, width):
     rows = hnp.arrays(np.uint8, st.tuples(st.integers(0, 20), st.just(width)))
     symbols = data.draw(rows)
+    if width == 8:
+        symbols[:, 0] &= 0x7F  # SIDs of 8 bytes are never negative
     assert np.array_equal(sids_to_bytes(bytes_to_sids(symbols, width), width), symbols)
 
 
@@ -74,6 +76,11 @@ def test_wrong_arguments_are_refused():
         sids_to_bytes([1, 65536], 2)
     with pytest.raises(InputError, match="got -1"):
         sids_to_bytes([-1], 7)
+    with pytest.raises(InputError, match=r"sids must be in \[0, 2 \*\* 63\), or -1, got -5"):
+        sids_to_bytes([-1, -5], 8)
+    for width in (1, 8):
+        with pytest.raises(InputError, match=rf"sids must be in \[0, 2 \*\* 63\), got {2**64 - 5}"):
+            sids_to_bytes(np.array([1, 2**64 - 5], np.uint64), width)
     with pytest.raises(SpecError, match="width must be from 1 to 8, got 9"):
         sids_to_bytes([1], 9)
     with pytest.raises(SpecError, match="width must be from 1 to 8, got '2'"):
