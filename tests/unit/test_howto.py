@@ -1,10 +1,14 @@
-"""The Python of the how-to pages runs as it stands."""
+"""The Python of the how-to pages runs as it stands, and all of the docs' can be pasted."""
 
-import re
+from pathlib import Path
 
 import deltalake
 import numpy as np
 import pytest
+from repl import Prompt, python_blocks
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
 @pytest.fixture
@@ -13,12 +17,12 @@ def run(root, tmp_path, monkeypatch):
 
     def blocks(page, **names):
         monkeypatch.chdir(tmp_path)
-        text = (root / "docs" / "howto" / page).read_text()
-        found = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+        found = python_blocks(root / "docs" / "howto" / page)
         assert found
+        prompt = Prompt(names)
         for block in found:
-            exec(block, names)
-        return names
+            prompt.paste(block)
+        return prompt.locals
 
     return blocks
 
@@ -38,3 +42,23 @@ def test_presets_are_compared(run, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines] == ["fast", "faithful"]
     assert 0 < names["errors"].relative[-1] < names["errors"].relative[0] < 1
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_block_can_be_pasted_into_the_prompt(page):
+    prompt = Prompt(runs=False)
+    for block in python_blocks(page):
+        if not block.startswith(">>> "):  # a session, shown
+            prompt.paste(block)
+
+
+def test_the_prompt_ends_a_class_at_a_blank_line():
+    block = "class A:\n    x = 1\n\n    y = 2\n"
+    with pytest.raises(IndentationError):
+        Prompt().paste(block)
+    with pytest.raises(SyntaxError):
+        Prompt().paste("for x in []:\n    pass\nprint(x)\n")
+    with pytest.raises(SyntaxError, match="still waits"):
+        Prompt().paste("x = (1,\n")
+    with pytest.raises(ZeroDivisionError):
+        Prompt().paste("1 / 0\n")
