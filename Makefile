@@ -7,6 +7,7 @@
 # make faults       what make test has no time for: kills at each write, full disks, concurrent runs
 # make package      what a machine without the checkout and a cluster without a registry need: build/*.tar
 # make cluster-test the package on a cluster of a master and two workers on this machine
+# make clean        build, quickstart, caches, and what jobs leave in this folder where no other is named; .venv and your tables stay
 # make lock         requirements/*.txt: pinned versions and hashes of all that pyproject.toml names
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -97,4 +98,5 @@ lint: .venv/.installed
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 
 clean:
-	rm -rf build quickstart .pytest_cache .ruff_cache .mypy_cache .hypothesis
+	rm -rf build quickstart footprint quality churn browse evaluate_ne fusion spark-warehouse metastore_db derby.log artifacts \
+	  .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage*

@@ -119,6 +119,20 @@ def test_a_wide_table_scrolls_in_its_own_box_and_can_be_reached_by_keyboard(brow
     assert browser.execute_script(script) == [True, 0]
 
 
+def test_a_table_wider_than_the_text_takes_the_window_to_its_right(browser, written):
+    open_page(browser, written("footprint")[0])
+    script = """
+    const box = document.querySelector("#events .scroll");
+    const right = (element) => element.getBoundingClientRect().right;
+    return [
+      right(box) > right(document.querySelector("main")),
+      box.scrollWidth <= box.clientWidth,
+      document.documentElement.scrollWidth <= innerWidth,
+    ];
+    """
+    assert browser.execute_script(script) == [True, True, True]
+
+
 def test_the_policy_stops_what_would_be_injected(browser, hostile):
     browser.execute_script("""
     document.title = "whole";

@@ -207,10 +207,16 @@ def test_a_path_of_sequences_is_enough(spark, shop, tmp_path, whole):
     assert [row["table"] for row in sections["tables"]] == ["sequences"]
     arms = [row["arm"] for row in sections["events"]]
     assert arms == ["SIDs", "three int64 n-gram ids", "a list of codes"]
-    assert sections["serving"][0]["of"] == "3 x 256 rows of 64 float32"
+    assert "decode tables" not in by(sections["serving"], "what")
     assert page["not_measured"][0].startswith("Item ids, and alternatives per item: give events")
     assert summary.message.startswith("bytes per event on disk: SIDs ")
     assert digests(tmp_path)["events_sids.parquet"] == digests(whole[0])["events_sids.parquet"]
+
+
+def test_the_codebook_says_how_long_decode_tables_are(spark, shop, tmp_path):
+    given = {"codebooks": shop / "codebooks", "sample_events": 100, "report.formats": "[json]"}
+    *_, sections = audit(spark, tmp_path, sequences=shop / "sequences", **given)
+    assert by(sections["serving"], "what")["decode tables"]["of"] == "3 x 256 rows of 384 float32"
 
 
 def test_items_alone_are_measured_without_a_comparison(spark, shop, tmp_path):

@@ -1,12 +1,12 @@
 """The Python of docs/trainers.md runs as it stands."""
 
 import datetime
-import re
 
 import deltalake
 import numpy as np
 import pyarrow as pa
 import pytest
+from repl import Prompt, python_blocks
 from sequence_tables import random_segments, write_sequences
 
 from semantic_ids.codebook import CodebookSpec, fit, save
@@ -30,13 +30,12 @@ def test_the_examples_of_trainers_md_run(root, tmp_path, monkeypatch):
     examples = pa.table({"user_id": np.arange(40), "timestamp": [2**48] * 40, "label": [True] * 40})
     deltalake.write_deltalake(tmp_path / "tables" / "examples", examples)
     monkeypatch.chdir(tmp_path)
-    blocks = re.findall(
-        r"```python\n(.*?)```", (root / "docs" / "trainers.md").read_text(), re.DOTALL
-    )
+    blocks = python_blocks(root / "docs" / "trainers.md")
     runnable = [block for block in blocks if "dist." not in block]
-    names: dict = {}
+    prompt = Prompt()
     for block in runnable:
-        exec(block, names)
+        prompt.paste(block)
+    names = prompt.locals
     assert len(runnable) == 5
     assert names["batch"].histories.lengths.sum() > 0
     assert names["vectors"].shape[1] == 8

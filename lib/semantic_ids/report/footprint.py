@@ -136,7 +136,7 @@ class Serving:
     width : int
         Bytes of a SID.
     dim : int or None
-        Values of an embedding; None where no embeddings were given.
+        Values of a decoded vector; None where neither codebook nor embeddings tell.
     n_items : int or None
     learned_rows, learned_dim : int
         Of a learned table of hashed ids, from the configuration.

@@ -11,6 +11,23 @@ __all__ = ["compared_sections"]
 _TB = 10**12
 _TRIVIAL_SHARE = 0.5
 _WHOLE_SIDS = ("sids", "codes")  # arms that hold all bytes of the SIDs
+_VECTORS = (
+    "A vector is held whole by its reader, however well a file of few distinct ones compresses."
+)
+_WHY_LIGHTER = {
+    "ngrams": "N-gram ids hold no byte of a SID after the third.",
+    "codes": (
+        "A list of codes holds the same bytes, each encoded as a value by itself; its reader holds "
+        "an int32 for each."
+    ),
+    "item_ids": (
+        "An item id carries nothing of the content: to become a vector it needs a learned table or "
+        "the embeddings beside it, where a SID needs the codebook alone."
+    ),
+    "int8": _VECTORS,
+    "float16": _VECTORS,
+    "float32": _VECTORS,
+}
 
 
 def compared_sections(footprint: Footprint) -> Iterator[Section]:
@@ -127,11 +144,7 @@ def _lighter(comparison: Comparison) -> Iterator[str]:
     if not lighter:
         return
     said = [f"Lighter on disk than SIDs here: {' and '.join(arm.title for arm in lighter)}."]
-    if any(arm.name == "item_ids" for arm in lighter):
-        said.append(
-            "An item id carries nothing of the content: to become a vector it needs a learned "
-            "table or the embeddings beside it, where a SID needs the codebook alone."
-        )
+    said.extend(dict.fromkeys(_WHY_LIGHTER[arm.name] for arm in lighter))
     said.append(
         "Parquet stores a column of few distinct values through a dictionary of up to 1 MiB a row "
         "group; a larger catalogue has no such gain."

@@ -35,7 +35,8 @@ def _serving(serving: Serving) -> Section:
     ]
     if serving.dim is None:
         notes.append(
-            "No embeddings were given, so decode tables are shown with learned_dim values too."
+            "Decode tables are left out, for want of the length of a decoded vector: give "
+            "codebooks, or embeddings and collection."
         )
     return Section(
         "serving",
@@ -49,16 +50,17 @@ def _serving(serving: Serving) -> Section:
 
 
 def _memory(serving: Serving) -> Iterator[tuple[Value, ...]]:
-    dim = serving.dim or serving.learned_dim
-    tables = serving.width * _SYMBOLS * dim * _FLOAT32
-    yield "decode tables", f"{serving.width} x 256 rows of {dim:,} float32", tables, tables
+    dim = serving.dim
+    if dim is not None:
+        tables = serving.width * _SYMBOLS * dim * _FLOAT32
+        yield "decode tables", f"{serving.width} x 256 rows of {dim:,} float32", tables, tables
     yield _per_item(serving, "SIDs of all items", "a bigint each", _SID)
     hashed = serving.learned_rows * serving.learned_dim * _FLOAT32
     values = f"{serving.learned_dim:,} float32"
     yield "learned table, hashed", f"{serving.learned_rows:,} rows of {values}", hashed, hashed
     row_bytes = serving.learned_dim * _FLOAT32
     yield _per_item(serving, "learned table, a row an item", f"rows of {values}", row_bytes)
-    if serving.dim is None:
+    if dim is None:
         return
     for kind, size, scale in (("int8", _INT8, 4), ("float16", _FLOAT16, 0), ("float32", 4, 0)):
         of = f"{dim:,} values" + (" and a scale" if scale else "")

@@ -145,9 +145,9 @@ def _serving(
 ) -> Serving | None:
     if compared.width is None:
         return None
-    dim = None
-    if inputs.embeddings and config.collection:
-        dim = dim_of(inputs.embeddings, config.collection, binary_dtype=config.binary_dtype)
+    dim, collection = compared.dim_of(config.collection), config.collection
+    if dim is None and inputs.embeddings and collection:
+        dim = dim_of(inputs.embeddings, collection, binary_dtype=config.binary_dtype)
     n_items = items_of(tables, compared.codebook_id)
     return Serving(compared.width, dim, n_items, config.learned_rows, config.learned_dim)
 

@@ -35,6 +35,13 @@ class ComparedSids:
     width: int | None
     codebook: Codebook | None
 
+    def dim_of(self, collection: str | None) -> int | None:
+        """Tell how long a decoded vector is: of a collection, or of the only one there is."""
+        lengths = dict(self.codebook.collections) if self.codebook else {}
+        if collection is None and len(lengths) == 1:
+            return next(iter(lengths.values()))
+        return lengths.get(collection or "")
+
 
 def compared_sids(inputs: Inputs, totals: SequenceTotals | None) -> ComparedSids:
     """Tell the codebook to compare, and check the SIDs of item_sids.

@@ -110,12 +110,16 @@ def test_memory_of_serving_by_hand():
     }
 
 
-def test_serving_without_embeddings_takes_the_learned_dim_and_says_so():
+def test_serving_leaves_decode_tables_out_where_no_length_is_known_and_says_so():
     bare = footprint(serving=Serving(8, None, None, 1_000, 64))
-    rows = rows_of(bare, "serving")
-    assert rows[0]["size_bytes"] == 8 * 256 * 64 * 4
-    assert [row["size_bytes"] for row in rows[1::2]] == [None, None]
-    assert "shown with learned_dim values too" in texts_of(bare)
+    sizes = {row["what"]: row["size_bytes"] for row in rows_of(bare, "serving")}
+    assert sizes == {
+        "SIDs of all items": None,
+        "learned table, hashed": 1_000 * 64 * 4,
+        "learned table, a row an item": None,
+    }
+    assert "Decode tables are left out" in texts_of(bare)
+    assert "Decode tables are left out" not in texts_of(footprint())
 
 
 def test_gain_per_byte_by_hand():
@@ -229,6 +233,15 @@ def test_not_measured_says_what_to_give():
 )
 def test_the_page_says_in_words(changes, sentence):
     assert sentence in texts_of(footprint(**changes))
+
+
+def test_each_lighter_way_has_its_reason():
+    lighter = [dataclasses.replace(each, size_bytes=300) for each in ARMS[1:]]
+    notes = texts_of(footprint(events=Comparison("event", 100, (ARMS[0], *lighter))))
+    assert "n-gram ids and a list of codes and item ids and int8 embeddings" in notes
+    for reason in ("byte of a SID after the third", "an int32 for each", "nothing of the content"):
+        assert notes.count(reason) == 1
+    assert notes.count("A vector is held whole") == 1
 
 
 def test_items_have_the_note_on_ids_as_well():
