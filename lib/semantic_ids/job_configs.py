@@ -60,7 +60,7 @@ class FitCodebook(JobConfig):
     )
     binary_dtype: BinaryDtype = Field("float32", description="what a BINARY embedding holds")
     dim: int | None = Field(
-        None, gt=0, le=2**20, description="length of a vector; default: the commonest"
+        None, gt=0, le=2**14, description="length of a vector; default: the commonest"
     )
     sample_size: int = Field(100_000, gt=0, description="rows to draw, held-out rows included")
     holdout: float = Field(0.1, gt=0, lt=1, description="share of the sample kept for metrics")
