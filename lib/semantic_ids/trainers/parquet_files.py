@@ -21,8 +21,8 @@ def open_file(
     Raises
     ------
     TableError
-        If the file is gone or damaged, also where that shows while it is read. A changed bit shows
-        where pages carry checksums, as those do that Spark writes.
+        If the file is gone or damaged, also where that shows while it is read. Checksums of pages
+        are not looked at: what that costs is in docs/performance.md.
     """
     try:
         if filesystem is not None:
@@ -37,7 +37,6 @@ def open_file(
                 source,
                 metadata=metadata,
                 pre_buffer=not is_local,
-                page_checksum_verification=True,
                 coerce_int96_timestamp_unit="us",
             )
     except FileNotFoundError:
