@@ -93,15 +93,13 @@ def test_within_the_retention_earlier_versions_stay_readable(shop, spark_conf):
     assert _files_that_name(shop.table, GONE) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "properties",
     [
         "'delta.randomizeFilePrefixes' = 'true'",
-        pytest.param(
-            "'delta.columnMapping.mode' = 'name', 'delta.minReaderVersion' = '2', "
-            "'delta.minWriterVersion' = '5'",
-            marks=pytest.mark.slow,
-        ),
+        "'delta.columnMapping.mode' = 'name', 'delta.minReaderVersion' = '2', "
+        "'delta.minWriterVersion' = '5'",
     ],
     ids=["random prefixes", "column mapping"],
 )

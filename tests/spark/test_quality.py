@@ -275,6 +275,7 @@ def test_the_verdict_ends_the_message_and_the_figures_are_in_the_run(whole):
         "collisions",
         "neighbours",
         "drift",
+        "embeddings",
     }
     assert summary.rows_in == N
 

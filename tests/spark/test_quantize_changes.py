@@ -120,9 +120,9 @@ def run_history(spark, place, codebook, *, kind, deletions, seed, n_steps):
     return said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("kind", "deletions", "seed"),
-    [("feed", "keep", 1), pytest.param("files", "remove", 3, marks=pytest.mark.slow)],
+    ("kind", "deletions", "seed"), [("feed", "keep", 1), ("files", "remove", 3)]
 )
 def test_runs_on_what_changed_leave_what_one_run_on_all_leaves(
     spark, place, codebook, kind, deletions, seed

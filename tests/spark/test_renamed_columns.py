@@ -16,10 +16,8 @@ def rename(spark, path, **names):
         spark.sql(f"alter table delta.`{path}` rename column {old} to {new}")
 
 
-@pytest.mark.parametrize(
-    "properties",
-    [pytest.param({}, id="files"), pytest.param(FEED, id="feed", marks=pytest.mark.slow)],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("properties", [{}, FEED], ids=["files", "feed"])
 def test_another_column_of_the_collection_s_name_is_quantised(spark, place, properties):
     world = World(spark, place, small_codebook())
     rows = [(item, [float(item - n) for n in range(8)]) for item in range(20)]

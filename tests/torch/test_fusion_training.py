@@ -111,6 +111,7 @@ train(rows(), SPEC, checkpoint=Path(sys.argv[1]), report=kill_after)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_training_resumes_to_the_same_codebook(codebook, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([*sys.path, str(HERE)])}
     killed = subprocess.run(

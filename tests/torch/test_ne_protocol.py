@@ -112,6 +112,7 @@ def test_codebooks_are_fitted_on_items_of_the_first_half(walk):
     assert 39 not in bench.seen
 
 
+@pytest.mark.slow
 def test_every_arm_runs_and_predictions_give_the_scores(walk):
     image = np.random.default_rng(3).normal(size=(40, 8)).astype(np.float32)
     image[::5], image[1::5] = 0, np.nan

@@ -6,7 +6,7 @@ from ne_worlds import make, pairs
 from semantic_ids.codebook import CodebookSpec
 from semantic_ids.experiment import Regime, run_experiment
 
-pytestmark = pytest.mark.torch
+pytestmark = [pytest.mark.torch, pytest.mark.slow]
 
 N_USERS = 700
 CONTROLS = ("shuffled_histories", "shuffled_sids")

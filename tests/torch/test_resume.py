@@ -69,7 +69,7 @@ def two_epochs_and_a_state(dataset: SequenceDataset, n_streams: int) -> tuple:
 @pytest.mark.parametrize(
     "workers",
     [
-        pytest.param(workers, id=name, marks=[pytest.mark.slow] if name == "spawned" else [])
+        pytest.param(workers, id=name, marks=[pytest.mark.slow] if "spawned" in name else [])
         for name, workers in WORKERS.items()
     ],
 )
