@@ -1,7 +1,7 @@
 # make quickstart   the example shop, from embeddings to a batch in torch
 # make ne           what SIDs are worth to a model of the example shop: a reduced evaluate_ne
 # make test         all tests but those of the commands below; make check: style, types, and the tests that need no JVM (pages in chromium too)
-# make test-slow    the tutorial, jobs through spark-submit, ranks of torch, trainings, and whole stories of tables: CI runs them too
+# make test-slow    the tutorial, jobs through spark-submit, ranks of torch, trainings, large pages, and whole stories of tables: CI runs them too
 # make coverage     both, and which lines of the library no test runs
 # make airflow-test the DAGs in an Airflow of their own, killed and filled back
 # make faults       what make test has no time for: kills at each write, full disks, concurrent runs

@@ -350,6 +350,7 @@ def test_without_javascript_byte_0_is_a_table(browser, shop):
     assert len(rows) == len(np.unique(sids_to_bytes(catalogue.sids, 4)[:, 0]))
 
 
+@pytest.mark.slow
 def test_100_k_items_open_and_can_be_searched(browser, save):
     path = save(catalogue_of(TIMED, stages=[{"ternary": 39}]))
     open_page(browser, path)

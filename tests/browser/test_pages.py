@@ -39,7 +39,13 @@ def by_css(browser, selector):
     return browser.find_elements(By.CSS_SELECTOR, selector)
 
 
-@pytest.mark.parametrize("name", sorted(PAGES))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[] if name in ("hostile", "plain") else [pytest.mark.slow])
+        for name in sorted(PAGES)
+    ],
+)
 def test_a_page_holds_what_every_page_promises(browser, written, name):
     check_page(browser, *written(name))
 

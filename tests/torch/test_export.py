@@ -109,6 +109,7 @@ def test_one_graph_is_captured_and_gives_the_same(case):
         assert_same(compiled(*inputs_of(*sizes)), model(*inputs_of(*sizes)))
 
 
+@pytest.mark.slow
 def test_the_default_compiler_gives_the_same():
     embedding = SIDEmbedding(CODEBOOK)
     sids, _ = vectors_of(4, 9)

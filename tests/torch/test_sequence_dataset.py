@@ -191,6 +191,7 @@ def test_persistent_workers_see_a_new_epoch_and_a_loaded_state(sequences):
     assert users(loader) == first
 
 
+@pytest.mark.slow
 def test_workers_may_be_spawned(sequences):
     dataset = SequenceDataset(sequences.path, 64, shuffle_seed=5)
     dataset.set_epoch(3)
