@@ -31,7 +31,8 @@ def test_each_value_comes_back_within_half_a_step(x):
     rounded = to_int8(x)
     steps = np.abs(x).max(axis=1).astype(np.float64) / 127
     error = np.abs(from_int8(rounded).astype(np.float64) - x)
-    assert (error <= steps[:, None] * 0.5001 + 1e-44).all()
+    denormal = 127 * 2.0**-149  # what 127 steps of a scale that is rounded to a denormal may lose
+    assert (error <= steps[:, None] * 0.5001 + denormal).all()
 
 
 def test_values_that_are_not_finite_are_refused():
