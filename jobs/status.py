@@ -3,7 +3,7 @@
     ./spark-submit.sh status --config conf/status.yaml
     ./spark-submit.sh status runs=PATH --log-format json
 
-Reads   runs                                                      the last row of each job
+Reads   runs                                                            the last row of each job
         codebooks, releases, item_sids, sequences, embeddings, events       those given
 Writes  nothing
 """

@@ -8,7 +8,7 @@ _STORES = re.compile(r"(?:s3[an]?|gs|abfss?|wasbs?|adl|oss|cosn)$", re.IGNORECAS
 _SECRET_NAMES = "secret|passw|pwd|token|credential|key|sig(?:nature)?"
 _IN_QUERY = re.compile(rf"[?&;][^=?&;]*(?:{_SECRET_NAMES})[^=?&;]*=", re.IGNORECASE)
 _MASKS = (
-    re.compile(r"(/+[^/:\s]*:)\S*@"),
+    re.compile(r"(/+[^/:\s]*:)\S*(?=@)"),
     re.compile(rf"([?&;][^=?&;\s]*(?:{_SECRET_NAMES})[^=?&;\s]*=)[^&;\s'\"]*", re.IGNORECASE),
 )
 
@@ -32,5 +32,5 @@ def holds_credentials(place: str) -> bool:
 def masked(text: str) -> str:
     """Put stars in the place of passwords in URIs."""
     for mask in _MASKS:
-        text = mask.sub(lambda found: f"{found[1]}*****{'@' if found[0][-1] == '@' else ''}", text)
+        text = mask.sub(r"\1*****", text)
     return text

@@ -135,12 +135,14 @@ def select_events(
     if day is not None:
         start = F.unix_micros(F.lit(day).cast(TimestampType()))
         rows = rows.where((micros >= start) & (micros < start + 86_400_000_000))
+    user_type = id_type(events, "user_id")
+    user_id = F.col("user_id").cast(user_type)
+    broken = [F.when(~F.is_valid_utf8(user_id), "user_id is not UTF-8")]
     reason = F.coalesce(
         *(F.when(F.col(name).isNull(), f"{name} is null") for name in _required(types)),
         F.when(~micros.between(_FIRST_US, _LAST_US), "timestamp is not in the years 1 to 9999"),
-        F.when(~F.is_valid_utf8(F.col("user_id").cast(StringType())), "user_id is not UTF-8"),
+        *(broken if isinstance(user_type, StringType) else ()),
     )
-    user_id = F.col("user_id").cast(id_type(events, "user_id"))
     return rows.select(
         user_id,
         F.col("item_id").cast(id_type(events, "item_id")),

@@ -57,8 +57,7 @@ def now_after(newest_us: int | None) -> datetime.datetime:
 
 def released_codebooks(releases: Source, name: str) -> list[Row]:
     """Give the rows of a name, newest first: codebook_id, and since_us since the epoch."""
-    for field in _SCHEMA:
-        releases.require(field.name, [type(field.dataType)], field.dataType.simpleString())
+    releases.require_schema(_SCHEMA)
     return (
         releases.rows.where(F.col("name") == name)
         .select("codebook_id", F.unix_micros("since").alias("since_us"))

@@ -7,7 +7,7 @@ from functools import cached_property
 from pyspark.errors import AnalysisException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType
+from pyspark.sql.types import DataType, StructType
 
 from semantic_ids.errors import TableError, nearest
 from semantic_ids.spark.places import (
@@ -138,6 +138,11 @@ class Source:
                 f"{self.name}: column {column!r} must be {rule}, got {found.simpleString()}"
             )
         return found
+
+    def require_schema(self, schema: StructType) -> None:
+        """Refuse a table that lacks a column of a schema, or has it in another type."""
+        for field in schema:
+            self.require(field.name, [type(field.dataType)], field.dataType.simpleString())
 
 
 def open_source(spark: SparkSession, name: str, table: str) -> Source:

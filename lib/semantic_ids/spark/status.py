@@ -57,8 +57,7 @@ def read_status(spark: SparkSession, config: Status) -> RunSummary:
 def _open(spark: SparkSession, output: Output) -> DataFrame:
     """Read a table of ours; nobody needs leave to write it."""
     source = open_source(spark, output.name, output.table)
-    for column in output.schema:
-        source.require(column.name, [type(column.dataType)], column.dataType.simpleString())
+    source.require_schema(output.schema)
     return source.rows
 
 
@@ -91,12 +90,13 @@ def _releases(releases: DataFrame) -> list[dict[str, Any]]:
 def _item_sids(
     spark: SparkSession, place: str, embeddings: Source | None
 ) -> Iterator[dict[str, Any]]:
-    output = item_sids_output(place, id_type(open_source(spark, "item_sids", place), "item_id"))
-    rows = _open(spark, output)
+    opened = open_source(spark, "item_sids", place)
+    output = item_sids_output(place, id_type(opened, "item_id"))
+    opened.require_schema(output.schema)
     newest: dict[str, Commit] = {}
     for commit in output.commits(spark):
         newest.setdefault(commit.key.rpartition(" ")[2], commit)
-    counts = rows.groupBy("codebook_id").count().orderBy("codebook_id").collect()
+    counts = opened.rows.groupBy("codebook_id").count().orderBy("codebook_id").collect()
     for row in counts:
         found = newest.get(row["codebook_id"])
         lag = _lag(spark, embeddings, found, "embeddings", id_key="table_id")
